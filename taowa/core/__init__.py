@@ -1,0 +1,1 @@
+"""The engine: graph, programs, autograd, random numbers, Tensor and Storage."""

@@ -1,0 +1,144 @@
+"""The graph: one kind of node is at once a step of the lazy program and of the autograd tape."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from taowa.core.device import CPU, device
+from taowa.dtypes import dtype
+
+if TYPE_CHECKING:
+    from taowa.core.plan import Plan
+
+_next_number = count().__next__
+
+
+class Aval:
+    """What is known of a value before it is computed: shape, element type, device.
+
+    Equal ones are the same object (`Aval.of`), so that looking one up hashes an address.
+    """
+
+    __slots__ = ("device", "dtype", "nbytes", "shape")
+    _interned: dict[tuple, Aval] = {}
+
+    shape: tuple[int, ...]
+    dtype: dtype
+    device: device
+    nbytes: int
+
+    @classmethod
+    def of(cls, shape: tuple[int, ...], dtype: dtype, device: device = CPU) -> Aval:
+        """Return the one aval with these properties."""
+        key = (shape, dtype, device)
+        found = cls._interned.get(key)
+        if found is None:
+            found = cls._interned[key] = cls.__new__(cls)
+            found.shape, found.dtype, found.device = shape, dtype, device
+            found.nbytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        return found
+
+    def struct(self) -> jax.ShapeDtypeStruct:
+        """Return JAX's description of the same value."""
+        return jax.ShapeDtypeStruct(self.shape, self.dtype.np)
+
+    def __repr__(self) -> str:
+        place = "" if self.device == CPU else f"@{self.device}"
+        return f"{self.dtype.name}[{','.join(map(str, self.shape))}]{place}"
+
+
+class Leaf:
+    """Where the tape ends: gradients that arrive here add up in a tensor's `.grad`.
+
+    `tensor` is a weak reference, so a graph never keeps a parameter alive; `number` is lower than
+    that of every node that uses the tensor.
+    """
+
+    __slots__ = ("hooks", "number", "post_hooks", "tensor")
+
+    def __init__(self, tensor: Any):
+        self.tensor = tensor
+        self.number = _next_number()
+        self.hooks: dict | None = None
+        self.post_hooks: dict | None = None
+
+
+class _Freed(tuple):
+    """The edges of a node whose saved values are gone: going backward through it is an error."""
+
+    __slots__ = ()
+
+
+FREED: tuple = _Freed()
+
+
+class Node:
+    """One value of the graph: an op's recorded call, or a leaf that holds an array.
+
+    Attributes:
+        plan: What to compute; `None` for a leaf.
+        inputs: The nodes it is computed from. Emptied once nothing needs them any more.
+        scalars: Python numbers that the program takes as run-time inputs.
+        edges: For each input the tape's continuation (Node, Leaf or None); `None` when no
+            gradient flows, `FREED` after a backward pass that did not retain the graph.
+        aval: Shape, dtype and device; a tuple of avals for an op with several outputs.
+        array: The value once computed (NumPy or JAX); of an op with several outputs, the list
+            of those outputs that its gradient needs.
+        number: Grows with every node, so that inputs have lower numbers than their users.
+        is_retired: Its storage has moved on, so that its buffer may be donated.
+        place: Flush-local position, see `program.py`.
+        uses: Flush-local count of references held by other nodes.
+        module: The innermost `nn.Module` running when it was recorded.
+        line: `(file, line)` of the user's call, kept where an error may come later.
+        hooks: Gradient hooks of the tensor that this node is the value of.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "array",
+        "aval",
+        "edges",
+        "hooks",
+        "inputs",
+        "is_retired",
+        "line",
+        "module",
+        "number",
+        "place",
+        "plan",
+        "scalars",
+        "uses",
+    )
+
+    def __init__(
+        self,
+        plan: Plan | None,
+        inputs: tuple[Node, ...],
+        scalars: tuple,
+        edges: tuple | None,
+        aval: Any,
+    ):
+        self.plan = plan
+        self.inputs = inputs
+        self.scalars = scalars
+        self.edges = edges
+        self.aval = aval
+        self.array: Any = None
+        self.number = _next_number()
+        self.is_retired = False
+        self.place = -1
+        self.uses = 0
+        self.module = None
+        self.line = None
+        self.hooks: dict | None = None
+
+
+def leaf(array: np.ndarray | jax.Array, aval: Aval) -> Node:
+    """Return a node that holds a value."""
+    node = Node(None, (), (), None, aval)
+    node.array = array
+    return node

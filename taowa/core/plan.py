@@ -1,0 +1,240 @@
+"""Plans: an op bound to the shapes, types and static arguments of one kind of call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from taowa.core.context import Context, user_line
+from taowa.core.node import FREED, Aval, Node
+from taowa.dtypes import from_numpy_dtype
+
+Arrays = Sequence[Any]
+Function = Callable[[Arrays, Arrays], Any]  # (inputs, scalars) -> output or tuple of outputs
+
+
+class Plan:
+    """A traceable function with the avals of its inputs and outputs, shared by all equal calls.
+
+    A program's key is made of the identities of its nodes' plans; `text` names the plan across
+    processes, for the cache on disk (`None`: the plan cannot be named, so it is not kept there).
+    """
+
+    __slots__ = (
+        "_grad_plans",
+        "_saved",
+        "aval",
+        "check",
+        "fn",
+        "in_avals",
+        "index",
+        "name",
+        "nbytes",
+        "rule",
+        "scalar_types",
+        "text",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        text: str | None,
+        fn: Function,
+        in_avals: tuple[Aval, ...],
+        aval: Aval | tuple[Aval, ...],
+        *,
+        scalar_types: tuple[type, ...] = (),
+        rule: Any = None,
+        check: Callable | None = None,
+        index: int | None = None,
+    ):
+        self.name = name
+        self.text = text
+        self.fn = fn
+        self.in_avals = in_avals
+        self.aval = aval
+        self.scalar_types = scalar_types
+        self.rule = rule
+        self.check = check
+        self.index = index  # of the output that a projection picks
+        self.nbytes = sum(a.nbytes for a in self.avals)
+        self._grad_plans: dict = {}
+        self._saved: dict = {}
+
+    @property
+    def avals(self) -> tuple[Aval, ...]:
+        """The outputs' avals, always as a tuple."""
+        return self.aval if type(self.aval) is tuple else (self.aval,)
+
+    def __repr__(self) -> str:
+        return self.text or self.name
+
+    def outputs(self, arrays: Arrays, scalars: Arrays) -> tuple:
+        """Run the function, with the outputs always as a tuple."""
+        result = self.fn(arrays, scalars)
+        return tuple(result) if type(self.aval) is tuple else (result,)
+
+    def saved(self, wanted: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return which inputs and which outputs the gradient towards `wanted` inputs reads."""
+        if wanted not in self._saved:
+            finder = self.rule.saved if self.rule else _saved_by_vjp
+            self._saved[wanted] = finder(self, wanted)
+        return self._saved[wanted]
+
+    def grad_plan(self, wanted: tuple[int, ...], given: tuple[int, ...]) -> Plan:
+        """Return the plan of the gradient towards `wanted` inputs from the `given` outputs."""
+        key = (wanted, given)
+        if key not in self._grad_plans:
+            self._grad_plans[key] = self._make_grad_plan(wanted, given)
+        return self._grad_plans[key]
+
+    def _make_grad_plan(self, wanted: tuple[int, ...], given: tuple[int, ...]) -> Plan:
+        saved_inputs, saved_outputs = self.saved(wanted)
+        pull = self.rule.pull if self.rule else _pull_by_vjp
+        num_saved = len(saved_inputs) + len(saved_outputs)
+
+        def fn(arrays: Arrays, scalars: Arrays) -> Any:
+            inputs = _placeholders(self.in_avals)
+            outputs: list = [None] * len(self.avals)
+            for i, value in zip(saved_inputs, arrays[: len(saved_inputs)], strict=True):
+                inputs[i] = value
+            for i, value in zip(saved_outputs, arrays[len(saved_inputs) : num_saved], strict=True):
+                outputs[i] = value
+            cotangents = dict(zip(given, arrays[num_saved:], strict=True))
+            grads = pull(self, inputs, outputs, cotangents, scalars, wanted)
+            return grads if len(wanted) > 1 else grads[0]
+
+        in_avals = tuple(
+            [self.in_avals[i] for i in saved_inputs]
+            + [self.avals[i] for i in saved_outputs]
+            + [self.avals[i] for i in given]
+        )
+        avals = tuple(self.in_avals[i] for i in wanted)
+        text = None if self.text is None else f"grad({self.text}){wanted}{given}"
+        name = f"{self.name}.backward"
+        aval = avals if len(wanted) > 1 else avals[0]
+        return Plan(name, text, fn, in_avals, aval, scalar_types=self.scalar_types)
+
+
+def _placeholders(avals: tuple[Aval, ...]) -> list:
+    """Return stand-ins for inputs whose values are known not to matter."""
+    return [jnp.zeros(a.shape, a.dtype.np) for a in avals]
+
+
+def _pull_by_vjp(
+    plan: Plan, inputs: list, _: list, cotangents: dict, scalars: Arrays, wanted: tuple[int, ...]
+) -> tuple:
+    """Differentiate the function itself."""
+
+    def forward(*active: Any) -> tuple:
+        merged = list(inputs)
+        for i, value in zip(wanted, active, strict=True):
+            merged[i] = value
+        outputs = plan.outputs(merged, scalars)
+        return tuple(outputs[i] for i in cotangents)
+
+    _, pull = jax.vjp(forward, *[inputs[i] for i in wanted])
+    # PyTorch's gradient of a complex value is the conjugate of JAX's.
+    return tuple(_conj(g) for g in pull(tuple(_conj(c) for c in cotangents.values())))
+
+
+def _conj(value: Any) -> Any:
+    return jnp.conj(value) if jnp.iscomplexobj(value) else value
+
+
+def _saved_by_vjp(plan: Plan, wanted: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Find the inputs that the traced gradient reads, by walking its equations backwards."""
+    given = tuple(i for i, a in enumerate(plan.avals) if is_differentiable(a))
+    scalars = scalar_structs(plan)
+
+    def gradient(inputs: list, cotangents: list, numbers: list) -> tuple:
+        given_cotangents = dict(zip(given, cotangents, strict=True))
+        return _pull_by_vjp(plan, inputs, [], given_cotangents, numbers, wanted)
+
+    with jax.enable_x64(True):
+        closed = jax.make_jaxpr(gradient)(
+            [a.struct() for a in plan.in_avals], [plan.avals[i].struct() for i in given], scalars
+        )
+    needed = {id(v) for v in closed.jaxpr.outvars}
+    for equation in reversed(closed.jaxpr.eqns):
+        if any(id(v) in needed for v in equation.outvars):
+            needed.update(id(v) for v in equation.invars)
+    variables = closed.jaxpr.invars[: len(plan.in_avals)]
+    return tuple(i for i, v in enumerate(variables) if id(v) in needed), ()
+
+
+def scalar_structs(plan: Plan) -> list[jax.ShapeDtypeStruct]:
+    """Return the types in which the plan's Python numbers arrive."""
+    return [jax.ShapeDtypeStruct((), SCALAR_TYPES[t]) for t in plan.scalar_types]
+
+
+SCALAR_TYPES = {
+    float: np.dtype(np.float64),
+    int: np.dtype(np.int64),
+    bool: np.dtype(np.int64),
+    complex: np.dtype(np.complex128),
+}
+
+
+def is_differentiable(aval: Aval) -> bool:
+    """Return whether values of this kind can carry a gradient."""
+    return aval.dtype.is_floating_point or aval.dtype.is_complex
+
+
+def avals_of(fn: Function, in_avals: tuple[Aval, ...], scalars: list) -> Aval | tuple[Aval, ...]:
+    """Return the avals of a function's outputs by tracing it."""
+    place = in_avals[0].device
+    with jax.enable_x64(True):
+        result = jax.eval_shape(fn, [a.struct() for a in in_avals], scalars)
+    if isinstance(result, tuple | list):
+        return tuple(Aval.of(r.shape, from_numpy_dtype(r.dtype), place) for r in result)
+    return Aval.of(result.shape, from_numpy_dtype(result.dtype), place)
+
+
+def _project(index: int) -> Function:
+    return lambda arrays, _: arrays[0][index]
+
+
+_projections: dict[tuple, Plan] = {}
+
+
+def projection(aval: Aval, index: int) -> Plan:
+    """Return the plan that picks one output of a node with several."""
+    plan = _projections.get((aval, index))
+    if plan is None:
+        name = f"output[{index}]"
+        plan = Plan(name, name, _project(index), (aval,), aval, index=index)
+        _projections[aval, index] = plan
+    return plan
+
+
+def record(
+    ctx: Context, plan: Plan, inputs: tuple[Node, ...], scalars: tuple, edges: tuple | None
+) -> Node:
+    """Add one node to the thread's pending work."""
+    if edges is not None:
+        for edge in edges:
+            if edge.__class__ is Node and edge.edges is FREED:
+                edges = FREED  # going backward through here is bound to fail: keep no chain
+                break
+    node = Node(plan, inputs, scalars, edges, plan.aval)
+    ctx.pending.append(node)
+    ctx.pending_bytes += plan.nbytes
+    if ctx.module_stack:
+        node.module = ctx.module_stack[-1]
+    if ctx.keeps_lines or plan.check is not None:
+        node.line = user_line()
+    return node
+
+
+def project(ctx: Context, parent: Node) -> list[Node]:
+    """Return one node for each output of a node with several."""
+    edges = None if parent.edges is None else (parent,)
+    return [
+        record(ctx, projection(aval, i), (parent,), (), edges if is_differentiable(aval) else None)
+        for i, aval in enumerate(parent.aval)
+    ]

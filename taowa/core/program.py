@@ -1,0 +1,350 @@
+"""Programs: all pending and wanted work, compiled whole, cached by structure, dispatched."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections import OrderedDict
+from typing import Any
+
+import jax
+import numpy as np
+
+from taowa.config import config
+from taowa.core import disk, journal
+from taowa.core.context import Context, all_contexts, context, flush_hook
+from taowa.core.device import CPU, device, jax_device
+from taowa.core.liveness import UNSEEN, is_exclusive, live_nodes, settle_tape, wanted_inputs
+from taowa.core.node import FREED, Node
+from taowa.core.plan import SCALAR_TYPES, Plan
+
+_lock = threading.RLock()
+_programs: OrderedDict[tuple, Program] = OrderedDict()
+_FIRST_LEAF = -3  # leaf number i is written as place `_FIRST_LEAF - i`
+
+
+class Work:
+    """One batch of live nodes, in the order and with the numbering of a program.
+
+    Attributes:
+        nodes: Live pending nodes, oldest first; a node's place is its position here.
+        leaves: The arrays' nodes that they read, in order of first use.
+        steps: The key's body: plans, each followed by the places of its inputs.
+        outputs: `(place, index)` of each value to hand out; index `None` but for an output of a
+            node with several that only its gradient needs.
+        scalars: The run-time numbers, by the kind in which they travel.
+        donated: Indices of leaves whose storage has moved on.
+    """
+
+    def __init__(self, pending: list[Node]):
+        self.nodes, held = live_nodes(pending)
+        self.leaves: list[Node] = []
+        self.steps: list = []
+        self.scalars: dict[type, list] = {float: [], int: [], complex: []}
+        self._wanted: dict[tuple[int, int | None], None] = {}
+        self._on_tape: list[tuple[Node, tuple[int, ...]]] = []
+        for place, node in enumerate(self.nodes):
+            self._add(place, node)
+        for node in held:
+            if node.aval.__class__ is not tuple:
+                self._wanted[node.place, None] = None
+        self.outputs = tuple(self._wanted)
+        self.donated = tuple(i for i, n in enumerate(self.leaves) if n.is_retired)
+        self.place = _device_of(self.nodes)
+
+    def _add(self, place: int, node: Node) -> None:
+        steps = self.steps
+        steps.append(node.plan)
+        for source in node.inputs:
+            steps.append(source.place if source.place >= 0 or source.place <= _FIRST_LEAF
+                         else self._add_leaf(source))  # fmt: skip
+        for number in node.scalars:
+            self.scalars[int if number.__class__ is bool else number.__class__].append(number)
+        if settle_tape(node):
+            self._save(place, node)
+        node.place = place
+
+    def _add_leaf(self, node: Node) -> int:
+        if node.array is None:
+            _compute_elsewhere(node)
+        node.place = _FIRST_LEAF - len(self.leaves)
+        self.leaves.append(node)
+        return node.place
+
+    def _save(self, place: int, node: Node) -> None:
+        """Make outputs of the values that the node's backward pass will read."""
+        inputs, outputs = node.plan.saved(wanted_inputs(node))  # type: ignore[union-attr]
+        for i in inputs:
+            if node.inputs[i].place >= 0:
+                self._wanted[node.inputs[i].place, None] = None
+        for i in outputs:
+            self._wanted[place, i if node.aval.__class__ is tuple else None] = None
+        self._on_tape.append((node, inputs))
+
+    def key(self) -> tuple:
+        """Return what identifies the program that does this work."""
+        return (self.place, tuple(self.steps), self.outputs, self.donated)
+
+    def arguments(self) -> list:
+        """Return the program's inputs: packed numbers, then the leaves' arrays."""
+        packed = [np.array(v, SCALAR_TYPES[t]) for t, v in self.scalars.items() if v]
+        target = jax_device(self.place)
+        for i in self.donated:
+            if not is_exclusive(self.leaves, i):
+                packed_copy = np.array(self.leaves[i].array)
+                self.leaves[i] = _stand_in(self.leaves[i], packed_copy)
+        return packed + [_on_device(leaf, target) for leaf in self.leaves]
+
+    def finish(self, values: Any) -> None:
+        """Hand out computed values and let go of what nothing needs any more."""
+        for (place, index), value in zip(self.outputs, values, strict=False):
+            node = self.nodes[place]
+            if index is None:
+                node.array = value
+            else:
+                if node.array is None:
+                    node.array = [None] * len(node.aval)
+                node.array[index] = value
+        kept = dict(self._kept_inputs())
+        for node in self.nodes:
+            node.inputs = kept.get(id(node), ())
+            if node.edges is not None and node.edges is not FREED and id(node) not in kept:
+                node.edges = None
+        self.release()
+
+    def _kept_inputs(self) -> Any:
+        for node, needed in self._on_tape:
+            inputs: list = [None] * len(node.inputs)
+            for i in needed:
+                inputs[i] = node.inputs[i]
+            yield id(node), tuple(inputs)
+
+    def release(self) -> None:
+        """Reset the marks of this flush."""
+        for group in (self.nodes, self.leaves):
+            for node in group:
+                node.place, node.uses = UNSEEN, 0
+
+
+def _stand_in(leaf: Node, array: Any) -> Node:
+    """Return a leaf with a copy of the buffer, for one that others still read."""
+    copy = Node(None, (), (), None, leaf.aval)
+    copy.array = array
+    leaf.place, leaf.uses = UNSEEN, 0
+    return copy
+
+
+def _on_device(leaf: Node, target: jax.Device) -> Any:
+    if leaf.array.__class__ is np.ndarray:
+        leaf.array = jax.device_put(leaf.array, target)
+    return leaf.array
+
+
+def _device_of(nodes: list[Node]) -> device:
+    if not nodes:
+        return CPU
+    aval = nodes[0].aval
+    return (aval[0] if aval.__class__ is tuple else aval).device
+
+
+def _compute_elsewhere(node: Node) -> None:
+    """Compute a node that another thread has recorded."""
+    for ctx in list(all_contexts):
+        if node.array is None and ctx is not context():
+            flush(ctx)
+    if node.array is None:
+        raise RuntimeError("a value is gone because the program that should compute it failed")
+
+
+class Program:
+    """A compiled key."""
+
+    def __init__(self, work: Work, key: tuple):
+        self.place, self.steps, self.outputs, self.donated = key
+        self.num_nodes = len(work.nodes)
+        self.leaf_avals = [leaf.aval for leaf in work.leaves]
+        self.scalar_types = [t for t, v in work.scalars.items() if v]
+        self.num_scalars = [len(v) for v in work.scalars.values() if v]
+        self.checks = [p.check for p in self.plans() if p.check is not None]
+        self.runs = 0
+        self.call = self._compile()
+
+    def plans(self) -> list[Plan]:
+        """Return the plans of all steps, in order."""
+        return [step for step in self.steps if step.__class__ is Plan]
+
+    def text(self) -> str | None:
+        """Return the key as text that is the same in every process, `None` if there is none."""
+        if any(plan.text is None for plan in self.plans()):
+            return None
+        steps = " ".join(str(s.text if s.__class__ is Plan else s) for s in self.steps)
+        return f"{self.place} {self.leaf_avals} {self.num_scalars} {steps} {self.outputs} {self.donated}"
+
+    def _compile(self) -> Any:
+        started = time.perf_counter()
+        text = self.text()
+        found = disk.load(text, jax_device(self.place)) if text is not None else None
+        call = found
+        if call is None:
+            with journal.announce(self.num_nodes):
+                call = self.lower().compile(
+                    compiler_options={"xla_backend_optimization_level": config.optimization_level}
+                )
+        seconds = time.perf_counter() - started
+        if found is None and text is not None:
+            disk.store(text, call)
+        journal.compiled(self, seconds, from_disk=found is not None, others=_programs)
+        return call
+
+    def lower(self) -> Any:
+        """Return JAX's lowered form of the program, for compiling or reading."""
+        target = jax.sharding.SingleDeviceSharding(jax_device(self.place))
+        kinds = zip(self.scalar_types, self.num_scalars, strict=True)
+        structs = [jax.ShapeDtypeStruct((n,), SCALAR_TYPES[t], sharding=target) for t, n in kinds]
+        structs += [
+            jax.ShapeDtypeStruct(a.shape, a.dtype.np, sharding=target) for a in self.leaf_avals
+        ]
+        offset = len(self.scalar_types)
+        donated = tuple(offset + i for i in self.donated)
+        return jax.jit(self.replay, donate_argnums=donated, keep_unused=True).lower(*structs)
+
+    def replay(self, *arguments: Any) -> list:
+        """Compute the outputs, with JAX arrays or tracers: the function that is compiled."""
+        leaves = arguments[len(self.scalar_types) :]
+        packed = zip(self.scalar_types, arguments, strict=False)
+        numbers = {t: iter([vector[i] for i in range(vector.shape[0])]) for t, vector in packed}
+        values: list = []
+        flags: list = []
+        for plan, places in self.calls():
+            inputs = [values[p] if p >= 0 else leaves[_FIRST_LEAF - p] for p in places]
+            scalars = [next(numbers[int if t is bool else t]) for t in plan.scalar_types]
+            if plan.check is not None:
+                flags.append(plan.check(inputs, scalars))
+            with jax.named_scope(plan.name):
+                values.append(plan.fn(inputs, scalars))
+        outputs = [values[p] if i is None else values[p][i] for p, i in self.outputs]
+        return [*outputs, jax.numpy.stack(flags)] if flags else outputs
+
+    def calls(self) -> list[tuple[Plan, list[int]]]:
+        """Return each step's plan with the places of its inputs."""
+        calls: list[tuple[Plan, list[int]]] = []
+        for step in self.steps:
+            if step.__class__ is Plan:
+                calls.append((step, []))
+            else:
+                calls[-1][1].append(step)
+        return calls
+
+
+flush_lock = _lock
+
+
+def flush(ctx: Context | None = None) -> None:
+    """Dispatch everything pending and wanted as one program, without waiting for it.
+
+    Example:
+        >>> import taowa
+        >>> x = taowa.ones(3) + 1
+        >>> flush()
+    """
+    ctx = context() if ctx is None else ctx
+    if not ctx.pending:
+        ctx.has_gradients = False
+        return
+    with _lock:
+        pending, ctx.pending = ctx.pending, []
+        ctx.pending_bytes, ctx.has_gradients = 0, False
+        groups = _by_device(pending)
+        del pending
+        while groups:
+            _dispatch(groups.pop(0))
+
+
+flush_hook[0] = flush
+
+
+def _by_device(pending: list[Node]) -> list[list[Node]]:
+    """Split the work by device; values only cross over after they are computed."""
+    first = _device_of(pending[:1])
+    if all(_device_of([node]) is first for node in pending):
+        return [pending]
+    groups: dict[device, list[Node]] = {}
+    for node in pending:
+        groups.setdefault(_device_of([node]), []).append(node)
+    return list(groups.values())
+
+
+def _dispatch(pending: list[Node]) -> None:
+    work = Work(pending)
+    pending.clear()
+    if not work.outputs:
+        work.finish(())
+        return
+    try:
+        with jax.enable_x64(True):
+            program = _find(work)
+            values = program.call(*work.arguments())
+    except BaseException:
+        work.release()
+        raise
+    program.runs += 1
+    journal.counters.dispatches += 1
+    work.finish(values)
+    if program.checks:
+        lines = [(n.plan.check, n.line) for n in work.nodes if n.plan.check is not None]  # type: ignore[union-attr]
+        journal.watch(values[-1], lines)
+
+
+def _find(work: Work) -> Program:
+    key = work.key()
+    program = _programs.get(key)
+    if program is None:
+        program = Program(work, key)
+        _programs[key] = program
+        while len(_programs) > config.max_programs:
+            _programs.popitem(last=False)
+    else:
+        _programs.move_to_end(key)
+    return program
+
+
+def value_of(node: Node) -> Any:
+    """Return a node's array, computing all pending work if it has none yet.
+
+    Raises:
+        Exception: the one of an op that met a bad value (an index out of range, say).
+    """
+    array = node.array
+    if array is None:
+        flush()
+        if node.array is None:
+            _compute_elsewhere(node)
+        array = node.array
+    journal.raise_for_bad_values()
+    return array
+
+
+def programs() -> list[Program]:
+    """Return the compiled programs in memory, least recently used first."""
+    return list(_programs.values())
+
+
+def clear_programs() -> None:
+    """Forget all compiled programs in memory (those on disk stay).
+
+    Example:
+        >>> clear_programs()
+    """
+    with _lock:
+        _programs.clear()
+
+
+def relieve(ctx: Context) -> None:
+    """Bound the pending work: drop what is dead, dispatch what remains."""
+    flush(ctx)
+
+
+def interpreter_is_supported() -> bool:
+    """Return whether reference counts are exact, which donation and liveness rely on."""
+    return getattr(sys, "_is_gil_enabled", lambda: True)()

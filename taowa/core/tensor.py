@@ -1,0 +1,639 @@
+"""Tensor and Storage: handles on the graph. No mathematics here; `ops` installs it."""
+
+from __future__ import annotations
+
+import copy
+import weakref
+from typing import Any
+
+import jax
+import numpy as np
+
+formatting = None
+from taowa.core import lens as lenses
+from taowa.core.context import context
+from taowa.core.device import CPU, canonical, device, jax_device, of_array
+from taowa.core.lens import Lens, contiguous_strides
+from taowa.core.node import Aval, Leaf, Node, leaf
+from taowa.core.program import value_of
+from taowa.core.size import Size
+from taowa.dtypes import dtype, from_numpy_dtype
+
+
+class Storage:
+    """The memory that a tensor and its views share: the node that is its value now.
+
+    Attributes:
+        node: The current value. Writing rebinds it; nothing below is ever mutated.
+        version: Grows with every write, so that views know when to read again.
+        token: Identity for `data_ptr`.
+    """
+
+    __slots__ = ("__weakref__", "node", "version")
+
+    def __init__(self, node: Node):
+        self.node = node
+        self.version = 0
+
+    def rebind(self, node: Node) -> None:
+        """Make `node` the current value; the old value's buffer may then be donated."""
+        self.node.is_retired = True
+        node.is_retired = False
+        self.node = node
+        self.version += 1
+
+
+class Tensor:
+    """A multi-dimensional array with gradients, as `torch.Tensor`.
+
+    Tensors come from factory functions (`taowa.tensor`, `taowa.zeros`), not from this class.
+
+    Example:
+        >>> import taowa
+        >>> x = taowa.tensor([1.0, 2.0], requires_grad=True)
+        >>> (x * x).sum().backward()
+        >>> x.grad
+        tensor([2., 4.])
+    """
+
+    _lens: Lens = ()
+    _base: Tensor | None = None
+    _version_read = 0  # of a view: the storage's version that `_read` was read from
+    _read: Node | None = None
+    _grad: Tensor | None = None
+    _retains_grad = False
+    _is_inference = False
+    __array_priority__ = 1000  # NumPy leaves mixed expressions to Tensor
+    __hash__ = object.__hash__  # type: ignore[assignment]
+
+    _storage: Storage
+    _edge: Any
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Tensor:
+        if cls is Tensor:
+            return legacy_constructor[0](*args, **kwargs)
+        return object.__new__(cls)
+
+    # -- identity of the value ------------------------------------------------------------
+
+    def _node(self) -> Node:
+        """Return the node of the current value, reading the base again after a write."""
+        storage = self._storage
+        if not self._lens:
+            return storage.node
+        if self._version_read != storage.version or self._read is None:
+            self._read_again()
+        return self._read  # type: ignore[return-value]
+
+    def _read_again(self) -> None:
+        storage = self._storage
+        base = self._base
+        edge = base._edge if base is not None else None
+        array = storage.node.array
+        if edge is None and array.__class__ is np.ndarray:
+            self._read = host_leaf(lenses.host_view(self._lens, array), storage.node.aval.device)
+        else:
+            self._read, read_edge = lenses.read(context(), self._lens, (storage.node, edge))
+            if base is not None:
+                self._edge = read_edge
+        self._version_read = storage.version
+
+    def _tape(self) -> Any:
+        """Return where the tape goes on from this tensor: a Node, a Leaf or None."""
+        if self._lens and self._version_read != self._storage.version:
+            self._read_again()
+        return self._edge
+
+    def _write(self, node: Node, edge: Any) -> None:
+        """Make `node` this tensor's value, through the view if it is one."""
+        ctx = context()
+        self._require_writable(ctx)
+        storage = self._storage
+        if not self._lens:
+            storage.rebind(node)
+            if ctx.grad_enabled and (edge is not None or self._edge.__class__ is not Leaf):
+                self._edge = edge
+            return
+        base = self._base
+        base_edge = base._edge if base is not None and ctx.grad_enabled else None
+        new_node, new_edge = lenses.write(ctx, self._lens, (storage.node, base_edge), (node, edge))
+        storage.rebind(new_node)
+        if base is not None and ctx.grad_enabled:
+            base._edge = new_edge if new_edge is not None else base._edge
+            self._edge = edge
+        self._read, self._version_read = node, storage.version
+
+    def _require_writable(self, ctx: Any) -> None:
+        if not ctx.grad_enabled:
+            return
+        if self._edge.__class__ is Leaf:
+            raise RuntimeError(
+                "a leaf Variable that requires grad is being used in an in-place operation."
+            )
+        if self._base is not None and self._base._edge.__class__ is Leaf:
+            raise RuntimeError(
+                "a view of a leaf Variable that requires grad is being used in an in-place operation."
+            )
+
+    @property
+    def _aval(self) -> Aval:
+        if self._lens:
+            return self._lens[-1].read.aval  # type: ignore[return-value]
+        return self._storage.node.aval
+
+    # -- values on the host ---------------------------------------------------------------
+
+    def host(self) -> np.ndarray:
+        """Return the current value as a read-only NumPy array, waiting until it is computed."""
+        node = self._node()
+        array = node.array
+        if array.__class__ is np.ndarray:
+            return array
+        return np.asarray(value_of(node))
+
+    def is_on_host(self) -> bool:
+        """Return whether the value is a NumPy array already: reading it costs nothing."""
+        return self._node().array.__class__ is np.ndarray
+
+    def set_host(self, array: np.ndarray) -> None:
+        """Replace the whole value by a NumPy array of the same shape that nobody writes to."""
+        aval = self._aval
+        array = np.broadcast_to(np.asarray(array, aval.dtype.np), aval.shape)
+        storage = self._storage
+        held = storage.node.array
+        if self._lens and held.__class__ is np.ndarray and not _is_tracked(self._base):
+            self._require_writable(context())
+            whole = held.copy()
+            lenses.host_view(self._lens, whole)[...] = array
+            storage.rebind(host_leaf(whole, aval.device))
+            return
+        self._write(host_leaf(array, aval.device), None)
+
+    def numpy(self, *, force: bool = False) -> np.ndarray:
+        """Return the value as a NumPy array of one's own.
+
+        Unlike PyTorch, the array is a copy: writing to it leaves the tensor as it is.
+
+        Raises:
+            RuntimeError: if the tensor requires grad and `force` is false.
+
+        Example:
+            >>> import taowa
+            >>> taowa.arange(3).numpy()
+            array([0, 1, 2])
+        """
+        if self.requires_grad and not force:
+            raise RuntimeError(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+            )
+        if self.device.type != "cpu" and not force:
+            raise TypeError(
+                f"can't convert {self.device} device type tensor to numpy. "
+                "Use Tensor.cpu() to copy the tensor to host memory first."
+            )
+        return np.array(self.host())
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        array = self.numpy()
+        return array if dtype is None else array.astype(dtype, copy=False)
+
+    def item(self) -> int | float | bool | complex:
+        """Return the only element as a Python number.
+
+        Raises:
+            RuntimeError: if there is not exactly one element.
+        """
+        array = self.host()
+        if array.size != 1:
+            raise RuntimeError(f"a Tensor with {array.size} elements cannot be converted to Scalar")
+        value = array.reshape(()).item()
+        return float(value) if self.dtype.is_floating_point else value
+
+    def tolist(self) -> Any:
+        """Return the value as nested lists of Python numbers."""
+        array = self.host()
+        return (array.astype(np.float32) if self.dtype.name == "bfloat16" else array).tolist()
+
+    def to_jax(self) -> jax.Array:
+        """Return the value as a JAX array.
+
+        Example:
+            >>> import taowa
+            >>> taowa.ones(2).to_jax()
+            Array([1., 1.], dtype=float32)
+        """
+        array = value_of(self._node())
+        if array.__class__ is np.ndarray:
+            with jax.enable_x64(True):
+                return jax.numpy.array(array, device=jax_device(self.device))
+        return array
+
+    # -- properties -----------------------------------------------------------------------
+
+    @property
+    def shape(self) -> Size:
+        """The size of each dimension."""
+        return Size(self._aval.shape)
+
+    @property
+    def dtype(self) -> dtype:
+        """The element type."""
+        return self._aval.dtype
+
+    @property
+    def device(self) -> device:
+        """Where the values live."""
+        return self._aval.device
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return len(self._aval.shape)
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to or through this tensor."""
+        return self._tape() is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Set whether gradients of this leaf are collected in `.grad`.
+
+        Raises:
+            RuntimeError: for a non-leaf tensor set to False, or a type without gradients.
+        """
+        if not self.is_leaf and not requires_grad:
+            raise RuntimeError(
+                "you can only change requires_grad flags of leaf variables. If you want to use a "
+                "computed variable in a subgraph that doesn't require differentiation use "
+                "var_no_grad = var.detach()."
+            )
+        if not requires_grad:
+            self._edge = None
+        elif self._tape() is None:
+            if not (self.dtype.is_floating_point or self.dtype.is_complex):
+                raise RuntimeError("only Tensors of floating point dtype can require gradients")
+            self._edge = Leaf(weakref.ref(self))
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether the tensor was not computed from others that require grad."""
+        return self._tape().__class__ is not Node
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient collected by `backward`, `None` before the first."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            _require_fitting_grad(self, value)
+        self._grad = value
+
+    @property
+    def grad_fn(self) -> GradFn | None:
+        """The tape's entry for this tensor, `None` for a leaf."""
+        edge = self._tape()
+        return GradFn(edge) if edge.__class__ is Node else None
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory, cut off from the tape."""
+        return self.detach()
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        edge = self._edge
+        if edge.__class__ is Node:
+            edge = None
+        self._storage, self._lens, self._base = value._storage, value._lens, value._base
+        self._read, self._version_read = value._read, value._version_read
+        self._edge = edge
+
+    def detach(self) -> Tensor:
+        """Return a tensor on the same memory through which no gradient flows.
+
+        Example:
+            >>> import taowa
+            >>> x = taowa.ones(2, requires_grad=True)
+            >>> x.detach().requires_grad
+            False
+        """
+        alias = wrap_storage(self._storage, None)
+        if self._lens:
+            alias._lens = self._lens
+            alias._read, alias._version_read = self._node(), self._storage.version
+        return alias
+
+    def detach_(self) -> Tensor:
+        """Cut this tensor off from the tape."""
+        self._edge = None
+        return self
+
+    def retain_grad(self) -> None:
+        """Collect the gradient of this non-leaf tensor in `.grad` too."""
+        if not self.requires_grad:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        self._retains_grad = not self.is_leaf
+        if self._retains_grad:
+            keep = weakref.ref(self)
+            self.register_hook(lambda grad: _keep_grad(keep, grad))
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether `retain_grad` was called on this non-leaf tensor."""
+        return self._retains_grad
+
+    def register_hook(self, hook: Any) -> RemovableHandle:
+        """Call `hook(grad)` when this tensor's gradient is computed; its result replaces it.
+
+        Raises:
+            RuntimeError: if the tensor does not require grad.
+        """
+        edge = self._tape()
+        if edge is None:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if edge.hooks is None:
+            edge.hooks = {}
+        return RemovableHandle(edge.hooks, hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Any) -> RemovableHandle:
+        """Call `hook(tensor)` after a gradient was added to this leaf's `.grad`."""
+        edge = self._tape()
+        if edge.__class__ is not Leaf:
+            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        if edge.post_hooks is None:
+            edge.post_hooks = {}
+        return RemovableHandle(edge.post_hooks, hook)
+
+    # -- layout ---------------------------------------------------------------------------
+
+    def _strides(self) -> tuple[tuple[int, ...], int]:
+        if not self._lens:
+            return contiguous_strides(self._aval.shape), 0
+        return lenses.strides_of(self._lens, self._storage.node.aval)
+
+    def stride(self, dim: int | None = None) -> Any:
+        """Return how far apart neighbours are in memory, in elements."""
+        strides = self._strides()[0]
+        return strides if dim is None else strides[dim]
+
+    def storage_offset(self) -> int:
+        """Return where in the storage the tensor begins, in elements."""
+        return self._strides()[1]
+
+    def is_contiguous(self, memory_format: Any = None) -> bool:
+        """Return whether the elements lie in row-major order without gaps."""
+        if not self._lens:
+            return True
+        shape = self._aval.shape
+        expected = contiguous_strides(shape)
+        pairs = zip(shape, self.stride(), expected, strict=True)
+        return 0 in shape or all(n == 1 or a == b for n, a, b in pairs)
+
+    def _is_view(self) -> bool:
+        return self._base is not None
+
+    @property
+    def _version(self) -> int:
+        return self._storage.version
+
+    def data_ptr(self) -> int:
+        """Return a number that is the same for tensors that begin at the same memory."""
+        return id(self._storage) + self.storage_offset() * self.dtype.itemsize
+
+    def untyped_storage(self) -> Storage:
+        """Return the memory shared by this tensor and its views."""
+        return self._storage
+
+    # -- Python protocols -----------------------------------------------------------------
+
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
+        edge = self._tape()
+        return formatting.format_tensor(
+            self.host(),
+            dtype_name=self.dtype.name,
+            requires_grad=edge is not None and edge.__class__ is not Node,
+            grad_fn_name=repr(GradFn(edge)) if edge.__class__ is Node else None,
+            device=str(self.device),
+        )
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if self.ndim == 0 and spec else object.__format__(self, spec) if spec else repr(self)  # fmt: skip
+
+    def __len__(self) -> int:
+        if self.ndim == 0:
+            raise TypeError("len() of a 0-d tensor")
+        return self._aval.shape[0]
+
+    def __bool__(self) -> bool:
+        array = self.host()
+        if array.size != 1:
+            kind = "no values" if array.size == 0 else "more than one value"
+            raise RuntimeError(f"Boolean value of Tensor with {kind} is ambiguous")
+        return bool(array.reshape(()))
+
+    def __int__(self) -> int:
+        return int(self.item().real)
+
+    def __float__(self) -> float:
+        return float(self.item())  # type: ignore[arg-type]
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype.is_floating_point or self.dtype.is_complex:
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self.item().real)
+
+    def __iter__(self):
+        if self.ndim == 0:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(self.unbind(0))  # type: ignore[attr-defined]
+
+    def __reversed__(self):
+        return self.flip(0) if self.ndim else self  # type: ignore[attr-defined]
+
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        return self.to_jax().__dlpack__(**kwargs)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.to_jax().__dlpack_device__()
+
+    def __deepcopy__(self, memo: dict) -> Tensor:
+        if id(self) in memo:
+            return memo[id(self)]
+        if not self.is_leaf:
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
+                "protocol at the moment."
+            )
+        new = type(self)._from_node(_copy_of(self))
+        memo[id(self)] = new
+        if self.requires_grad:
+            new.requires_grad_()
+        if self._grad is not None:
+            new._grad = copy.deepcopy(self._grad, memo)
+        new.__dict__.update(copy.deepcopy(_user_attributes(self), memo))
+        return new
+
+    def __reduce_ex__(self, _: Any):
+        state = (np.array(self.host()), self.requires_grad, _user_attributes(self))
+        return _unpickle, (type(self), *state)
+
+    @classmethod
+    def _from_node(cls, node: Node, edge: Any = None) -> Tensor:
+        made = object.__new__(cls)
+        made._storage = Storage(node)
+        made._edge = edge
+        return made
+
+    @staticmethod
+    def _make_subclass(cls: type, data: Tensor, require_grad: bool = False) -> Any:
+        """Return a tensor of class `cls` on the same memory as `data`."""
+        made = object.__new__(cls)
+        made.__dict__.update(data.detach().__dict__)
+        return made.requires_grad_(require_grad) if require_grad else made
+
+
+class RemovableHandle:
+    """A registered hook, which `remove` takes off again."""
+
+    _next = 0
+
+    def __init__(self, hooks: dict, hook: Any):
+        self._hooks = hooks
+        RemovableHandle._next += 1
+        self.id = RemovableHandle._next
+        hooks[self.id] = hook
+
+    def remove(self) -> None:
+        """Unregister the hook."""
+        self._hooks.pop(self.id, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+
+class GradFn:
+    """The tape's entry of a tensor, as PyTorch shows it."""
+
+    def __init__(self, node: Node):
+        self._tape_node = node
+
+    def name(self) -> str:
+        """Return PyTorch's name of the backward function."""
+        node = self._tape_node
+        if node.plan is not None and node.plan.index is not None:
+            node = node.edges[0] if node.edges else node.inputs[0]
+        words = node.plan.name.split(".")[0].strip("_").split("_") if node.plan else ["?"]
+        return "".join(w.capitalize() for w in words) + "Backward0"
+
+    @property
+    def next_functions(self) -> tuple:
+        """The entries towards which gradients go on, with the index of their output."""
+        edges = self._tape_node.edges or ()
+        return tuple((GradFn(e) if e.__class__ is Node else e, 0) for e in edges)
+
+    def __repr__(self) -> str:
+        return f"<{self.name()}>"
+
+
+legacy_constructor: list[Any] = [None]  # `Tensor(2, 3)`, set by ops.creation
+
+
+def host_leaf(array: np.ndarray, place: device = CPU) -> Node:
+    """Return a leaf node that owns a NumPy array."""
+    return leaf(array, Aval.of(array.shape, from_numpy_dtype(array.dtype), place))
+
+
+def wrap(node: Node, edge: Any) -> Tensor:
+    """Return a new tensor whose value is `node`."""
+    made = object.__new__(Tensor)
+    made._storage = Storage(node)
+    made._edge = edge
+    return made
+
+
+def wrap_storage(storage: Storage, edge: Any) -> Tensor:
+    """Return a new tensor on existing memory."""
+    made = object.__new__(Tensor)
+    made._storage = storage
+    made._edge = edge
+    return made
+
+
+def from_array(
+    array: np.ndarray, requires_grad: bool = False, device: Any = None
+) -> Tensor:
+    """Return a tensor that owns the given NumPy array: nothing is copied or compiled.
+
+    Nobody may write to the array afterwards.
+
+    Example:
+        >>> from_array(np.ones(2, np.float32))
+        tensor([1., 1.])
+    """
+    made = wrap(host_leaf(np.asarray(array), canonical(device)), None)
+    return made.requires_grad_() if requires_grad else made
+
+
+def from_jax(array: jax.Array) -> Tensor:
+    """Return a tensor with the value of a JAX array.
+
+    Example:
+        >>> from_jax(jax.numpy.ones(2))
+        tensor([1., 1.])
+    """
+    return wrap(leaf(array, Aval.of(array.shape, from_numpy_dtype(array.dtype), of_array(array))), None)
+
+
+def _is_tracked(base: Tensor | None) -> bool:
+    return base is not None and base._edge is not None
+
+
+def _copy_of(tensor: Tensor) -> Node:
+    return host_leaf(np.array(tensor.host()), tensor.device)
+
+
+_OWN = frozenset(
+    ("_storage", "_edge", "_lens", "_base", "_version_read", "_read", "_grad", "_retains_grad",
+     "_is_inference")
+)  # fmt: skip
+
+
+def _user_attributes(tensor: Tensor) -> dict[str, Any]:
+    return {k: v for k, v in tensor.__dict__.items() if k not in _OWN}
+
+
+def _unpickle(cls: type[Tensor], array: np.ndarray, requires_grad: bool, attributes: dict) -> Tensor:
+    made = cls._from_node(host_leaf(array))
+    made.__dict__.update(attributes)
+    return made.requires_grad_() if requires_grad else made
+
+
+def _keep_grad(keep: weakref.ref, grad: Tensor) -> None:
+    tensor = keep()
+    if tensor is not None:
+        tensor._grad = grad if tensor._grad is None else tensor._grad + grad
+
+
+def _require_fitting_grad(tensor: Tensor, grad: Any) -> None:
+    if not isinstance(grad, Tensor):
+        raise TypeError(
+            f"assigned grad expected to be a Tensor or None but got grad of type {type(grad).__name__}"
+        )
+    if grad.shape != tensor.shape:
+        raise RuntimeError(
+            f"assigned grad has data of a different size: got {tuple(grad.shape)}, "
+            f"expected {tuple(tensor.shape)}"
+        )

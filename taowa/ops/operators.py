@@ -1,0 +1,53 @@
+"""Python's operators on tensors: one table from special method to operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from taowa.core.api import INPLACE, METHODS
+from taowa.core.tensor import Tensor
+
+BINARY = {
+    "add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "floordiv": "floor_divide",
+    "mod": "remainder", "pow": "pow", "matmul": "matmul", "and": "bitwise_and",
+    "or": "bitwise_or", "xor": "bitwise_xor", "lshift": "bitwise_left_shift",
+    "rshift": "bitwise_right_shift",
+}  # fmt: skip
+COMPARISONS = {"eq": "eq", "ne": "ne", "lt": "lt", "le": "le", "gt": "gt", "ge": "ge"}
+UNARY = {"neg": "neg", "abs": "abs", "invert": "bitwise_not", "pos": "positive"}
+
+
+def _reflected(function: Callable) -> Callable:
+    def reflected(self: Tensor, other: Any) -> Tensor:
+        return function(other, self)
+
+    return reflected
+
+
+def _guarded(function: Callable) -> Callable:
+    """Return `NotImplemented` for operands that are no numbers, so that Python may try theirs."""
+
+    def operator(self: Tensor, other: Any) -> Any:
+        if isinstance(other, str | dict | set | type(None)):
+            return NotImplemented
+        return function(self, other)
+
+    return operator
+
+
+def install() -> None:
+    """Give Tensor its operators."""
+    for special, name in BINARY.items():
+        if name in METHODS:
+            setattr(Tensor, f"__{special}__", METHODS[name])
+            setattr(Tensor, f"__r{special}__", _reflected(METHODS[name]))
+        if f"{name}_" in INPLACE:
+            setattr(Tensor, f"__i{special}__", METHODS[f"{name}_"])
+    for special, name in COMPARISONS.items():
+        if name in METHODS:
+            setattr(Tensor, f"__{special}__", _guarded(METHODS[name]))
+    for special, name in UNARY.items():
+        if name in METHODS:
+            setattr(Tensor, f"__{special}__", METHODS[name])
+    Tensor.__hash__ = object.__hash__  # type: ignore[assignment]
