@@ -111,10 +111,9 @@ class _Backward:
 
 def gradients(node: Node, wanted: tuple[int, ...], arrived: dict[int, Tensor]) -> Sequence:
     """Record the gradient of one node towards the wanted inputs."""
+    if node.function is not None:
+        return node.function(node, wanted, arrived)
     plan: Plan = node.plan  # type: ignore[assignment]
-    custom = getattr(plan.fn, "backward", None)
-    if custom is not None:
-        return custom(node, wanted, arrived)
     given = tuple(sorted(arrived))
     saved_inputs, saved_outputs = plan.saved(wanted)
     sources = [node.inputs[i] for i in saved_inputs]
@@ -168,7 +167,7 @@ def _free(order: list[Edge]) -> None:
     """Free what was walked, except nodes whose gradient reads no saved value."""
     for edge in order:
         if edge.__class__ is Node and edge.edges is not FREED and _saves_values(edge):
-            edge.edges = FREED
+            edge.edges, edge.function = FREED, None
             if edge.array is not None:
                 edge.inputs = ()
                 if edge.aval.__class__ is tuple:
@@ -178,7 +177,7 @@ def _free(order: list[Edge]) -> None:
 def _saves_values(node: Node) -> bool:
     if node.plan.index is not None:
         return False
-    if hasattr(node.plan.fn, "backward"):
+    if node.function is not None:
         return True
     wanted = tuple(i for i, e in enumerate(node.edges) if e is not None)
     return any(node.plan.saved(wanted))

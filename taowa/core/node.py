@@ -95,6 +95,8 @@ class Node:
         module: The innermost `nn.Module` running when it was recorded.
         line: `(file, line)` of the user's call, kept where an error may come later.
         hooks: Gradient hooks of the tensor that this node is the value of.
+        function: Goes backward by itself, for a node of the tape that is no step of a program
+            (an `autograd.Function`, a move between devices).
     """
 
     __slots__ = (
@@ -102,6 +104,7 @@ class Node:
         "array",
         "aval",
         "edges",
+        "function",
         "hooks",
         "inputs",
         "is_retired",
@@ -135,6 +138,7 @@ class Node:
         self.module = None
         self.line = None
         self.hooks: dict | None = None
+        self.function: Any = None
 
 
 def leaf(array: np.ndarray | jax.Array, aval: Aval) -> Node:
