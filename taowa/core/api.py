@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from taowa.core import record  # noqa: F401  (gives ops the call that records them)
 from taowa.core.context import context
 from taowa.core.op import OPS, Array, op
 from taowa.core.tensor import Tensor

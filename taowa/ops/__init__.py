@@ -3,5 +3,7 @@
 import importlib
 import pkgutil
 
+from taowa.core import api  # noqa: F401  (first: it gives `@op` its recorder)
+
 for _module in sorted(m.name for m in pkgutil.iter_modules(__path__)):
     importlib.import_module(f"{__name__}.{_module}")
