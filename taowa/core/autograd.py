@@ -301,18 +301,20 @@ def grad(
         (tensor(18.),)
     """
     if is_grads_batched:
-        raise NotImplementedError("grad(is_grads_batched=True) is not supported by taowa; call it in a loop")
+        raise NotImplementedError(
+            "grad(is_grads_batched=True) is not supported by taowa; call it in a loop"
+        )
     chosen = _as_tuple(inputs)
     targets = [t._tape() for t in chosen]
     if any(t is None for t in targets):
         raise RuntimeError("One of the differentiated Tensors does not require grad")
     walk = _walk(outputs, grad_outputs, retain_graph, create_graph, targets)
-    return tuple(
-        _captured(walk, t, bool(allow_unused), materialize_grads) for t in chosen
-    )
+    return tuple(_captured(walk, t, bool(allow_unused), materialize_grads) for t in chosen)
 
 
-def _captured(walk: _Backward, tensor: Tensor, allow_unused: bool, materialize: bool) -> Tensor | None:
+def _captured(
+    walk: _Backward, tensor: Tensor, allow_unused: bool, materialize: bool
+) -> Tensor | None:
     found = walk.captured.get(id(tensor._tape()))
     if found is not None:
         return found if walk.create_graph else wrap(found._node(), None)

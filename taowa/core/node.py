@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from taowa.core.device import CPU, device
-from taowa.dtypes import dtype
+from taowa.dtypes import dtype, from_numpy_dtype
 
 if TYPE_CHECKING:
     from taowa.core.plan import Plan
@@ -146,3 +146,8 @@ def leaf(array: np.ndarray | jax.Array, aval: Aval) -> Node:
     node = Node(None, (), (), None, aval)
     node.array = array
     return node
+
+
+def host_leaf(array: np.ndarray, place: device = CPU) -> Node:
+    """Return a leaf node that owns a NumPy array."""
+    return leaf(array, Aval.of(array.shape, from_numpy_dtype(array.dtype), place))

@@ -8,11 +8,11 @@ import numpy as np
 
 from taowa.core import op as ops
 from taowa.core.context import MAX_PENDING_BYTES, MAX_PENDING_NODES, Context, context
-from taowa.core.node import Node
+from taowa.core.node import Node, host_leaf
 from taowa.core.op import Op
 from taowa.core.plan import Plan, is_differentiable, project, record
 from taowa.core.program import flush, relieve
-from taowa.core.tensor import Tensor, host_leaf, wrap
+from taowa.core.tensor import Tensor, wrap
 
 _NUMBERS = frozenset((float, int, bool, complex))
 
@@ -58,9 +58,7 @@ def call(ctx: Context, plan: Plan, nodes: list[Node], numbers: tuple, edges: lis
     node = record(ctx, plan, tuple(nodes), numbers, tape)
     aval = plan.aval
     if aval.__class__ is tuple:
-        made: Any = tuple(
-            [wrap(n, n if n.edges is not None else None) for n in project(ctx, node)]
-        )
+        made: Any = tuple([wrap(n, n if n.edges is not None else None) for n in project(ctx, node)])
     else:
         made = wrap(node, node if tape is not None else None)
     if ctx.is_eager:
@@ -107,9 +105,7 @@ def _unpack(op: Op, value: Any, nodes: list, edges: list, numbers: list) -> Any:
         edges.append(None)
         return node.aval
     if not isinstance(value, list | tuple):
-        raise TypeError(
-            f"{op.name}(): argument must be Tensor, not {type(value).__name__}"
-        )
+        raise TypeError(f"{op.name}(): argument must be Tensor, not {type(value).__name__}")
     kinds: list = []
     for position, item in enumerate(value):
         if isinstance(item, Tensor):
@@ -117,8 +113,8 @@ def _unpack(op: Op, value: Any, nodes: list, edges: list, numbers: list) -> Any:
             nodes.append(node)
             edges.append(item._edge)
             kinds.append(node.aval)
-        elif item is None:
-            kinds.append(None)
+        elif item is None or item.__class__ in _NUMBERS:
+            kinds.append(_number_kind(item, numbers))
         else:
             raise TypeError(
                 f"expected Tensor as element {position} of {op.name}'s list of tensors, "

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import copy
 import weakref
 from typing import Any
 
 import jax
 import numpy as np
 
-formatting = None
 from taowa.core import lens as lenses
 from taowa.core.context import context
-from taowa.core.device import CPU, canonical, device, jax_device, of_array
+from taowa.core.device import canonical, device, jax_device, of_array
 from taowa.core.lens import Lens, contiguous_strides
-from taowa.core.node import Aval, Leaf, Node, leaf
+from taowa.core.node import Aval, Leaf, Node, host_leaf, leaf
 from taowa.core.program import value_of
+from taowa.core.protocols import Protocols
 from taowa.core.size import Size
+from taowa.core.tape import GradFn, RemovableHandle
 from taowa.dtypes import dtype, from_numpy_dtype
 
 
@@ -43,7 +43,7 @@ class Storage:
         self.version += 1
 
 
-class Tensor:
+class Tensor(Protocols):
     """A multi-dimensional array with gradients, as `torch.Tensor`.
 
     Tensors come from factory functions (`taowa.tensor`, `taowa.zeros`), not from this class.
@@ -366,7 +366,9 @@ class Tensor:
         """Call `hook(tensor)` after a gradient was added to this leaf's `.grad`."""
         edge = self._tape()
         if edge.__class__ is not Leaf:
-            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+            raise RuntimeError(
+                "post accumulate grad hooks cannot be registered on non-leaf tensors"
+            )
         if edge.post_hooks is None:
             edge.post_hooks = {}
         return RemovableHandle(edge.post_hooks, hook)
@@ -411,82 +413,6 @@ class Tensor:
         """Return the memory shared by this tensor and its views."""
         return self._storage
 
-    # -- Python protocols -----------------------------------------------------------------
-
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
-        edge = self._tape()
-        return formatting.format_tensor(
-            self.host(),
-            dtype_name=self.dtype.name,
-            requires_grad=edge is not None and edge.__class__ is not Node,
-            grad_fn_name=repr(GradFn(edge)) if edge.__class__ is Node else None,
-            device=str(self.device),
-        )
-
-    def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if self.ndim == 0 and spec else object.__format__(self, spec) if spec else repr(self)  # fmt: skip
-
-    def __len__(self) -> int:
-        if self.ndim == 0:
-            raise TypeError("len() of a 0-d tensor")
-        return self._aval.shape[0]
-
-    def __bool__(self) -> bool:
-        array = self.host()
-        if array.size != 1:
-            kind = "no values" if array.size == 0 else "more than one value"
-            raise RuntimeError(f"Boolean value of Tensor with {kind} is ambiguous")
-        return bool(array.reshape(()))
-
-    def __int__(self) -> int:
-        return int(self.item().real)
-
-    def __float__(self) -> float:
-        return float(self.item())  # type: ignore[arg-type]
-
-    def __complex__(self) -> complex:
-        return complex(self.item())
-
-    def __index__(self) -> int:
-        if self.dtype.is_floating_point or self.dtype.is_complex:
-            raise TypeError("only integer tensors of a single element can be converted to an index")
-        return int(self.item().real)
-
-    def __iter__(self):
-        if self.ndim == 0:
-            raise TypeError("iteration over a 0-d tensor")
-        return iter(self.unbind(0))  # type: ignore[attr-defined]
-
-    def __reversed__(self):
-        return self.flip(0) if self.ndim else self  # type: ignore[attr-defined]
-
-    def __dlpack__(self, **kwargs: Any) -> Any:
-        return self.to_jax().__dlpack__(**kwargs)
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return self.to_jax().__dlpack_device__()
-
-    def __deepcopy__(self, memo: dict) -> Tensor:
-        if id(self) in memo:
-            return memo[id(self)]
-        if not self.is_leaf:
-            raise RuntimeError(
-                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
-                "protocol at the moment."
-            )
-        new = type(self)._from_node(_copy_of(self))
-        memo[id(self)] = new
-        if self.requires_grad:
-            new.requires_grad_()
-        if self._grad is not None:
-            new._grad = copy.deepcopy(self._grad, memo)
-        new.__dict__.update(copy.deepcopy(_user_attributes(self), memo))
-        return new
-
-    def __reduce_ex__(self, _: Any):
-        state = (np.array(self.host()), self.requires_grad, _user_attributes(self))
-        return _unpickle, (type(self), *state)
-
     @classmethod
     def _from_node(cls, node: Node, edge: Any = None) -> Tensor:
         made = object.__new__(cls)
@@ -502,58 +428,7 @@ class Tensor:
         return made.requires_grad_(require_grad) if require_grad else made
 
 
-class RemovableHandle:
-    """A registered hook, which `remove` takes off again."""
-
-    _next = 0
-
-    def __init__(self, hooks: dict, hook: Any):
-        self._hooks = hooks
-        RemovableHandle._next += 1
-        self.id = RemovableHandle._next
-        hooks[self.id] = hook
-
-    def remove(self) -> None:
-        """Unregister the hook."""
-        self._hooks.pop(self.id, None)
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.remove()
-
-
-class GradFn:
-    """The tape's entry of a tensor, as PyTorch shows it."""
-
-    def __init__(self, node: Node):
-        self._tape_node = node
-
-    def name(self) -> str:
-        """Return PyTorch's name of the backward function."""
-        node = self._tape_node
-        if node.plan is not None and node.plan.index is not None:
-            node = node.edges[0] if node.edges else node.inputs[0]
-        words = node.plan.name.split(".")[0].strip("_").split("_") if node.plan else ["?"]
-        return "".join(w.capitalize() for w in words) + "Backward0"
-
-    @property
-    def next_functions(self) -> tuple:
-        """The entries towards which gradients go on, with the index of their output."""
-        edges = self._tape_node.edges or ()
-        return tuple((GradFn(e) if e.__class__ is Node else e, 0) for e in edges)
-
-    def __repr__(self) -> str:
-        return f"<{self.name()}>"
-
-
 legacy_constructor: list[Any] = [None]  # `Tensor(2, 3)`, set by ops.creation
-
-
-def host_leaf(array: np.ndarray, place: device = CPU) -> Node:
-    """Return a leaf node that owns a NumPy array."""
-    return leaf(array, Aval.of(array.shape, from_numpy_dtype(array.dtype), place))
 
 
 def wrap(node: Node, edge: Any) -> Tensor:
@@ -572,9 +447,7 @@ def wrap_storage(storage: Storage, edge: Any) -> Tensor:
     return made
 
 
-def from_array(
-    array: np.ndarray, requires_grad: bool = False, device: Any = None
-) -> Tensor:
+def from_array(array: np.ndarray, requires_grad: bool = False, device: Any = None) -> Tensor:
     """Return a tensor that owns the given NumPy array: nothing is copied or compiled.
 
     Nobody may write to the array afterwards.
@@ -594,31 +467,13 @@ def from_jax(array: jax.Array) -> Tensor:
         >>> from_jax(jax.numpy.ones(2))
         tensor([1., 1.])
     """
-    return wrap(leaf(array, Aval.of(array.shape, from_numpy_dtype(array.dtype), of_array(array))), None)
+    return wrap(
+        leaf(array, Aval.of(array.shape, from_numpy_dtype(array.dtype), of_array(array))), None
+    )
 
 
 def _is_tracked(base: Tensor | None) -> bool:
     return base is not None and base._edge is not None
-
-
-def _copy_of(tensor: Tensor) -> Node:
-    return host_leaf(np.array(tensor.host()), tensor.device)
-
-
-_OWN = frozenset(
-    ("_storage", "_edge", "_lens", "_base", "_version_read", "_read", "_grad", "_retains_grad",
-     "_is_inference")
-)  # fmt: skip
-
-
-def _user_attributes(tensor: Tensor) -> dict[str, Any]:
-    return {k: v for k, v in tensor.__dict__.items() if k not in _OWN}
-
-
-def _unpickle(cls: type[Tensor], array: np.ndarray, requires_grad: bool, attributes: dict) -> Tensor:
-    made = cls._from_node(host_leaf(array))
-    made.__dict__.update(attributes)
-    return made.requires_grad_() if requires_grad else made
 
 
 def _keep_grad(keep: weakref.ref, grad: Tensor) -> None:

@@ -10,11 +10,11 @@ import numpy as np
 from taowa.core.context import context
 from taowa.core.lens import Step
 from taowa.core.lens import read as read_lens
-from taowa.core.node import Aval
+from taowa.core.node import Aval, host_leaf
 from taowa.core.op import Op
 from taowa.core.plan import Plan
 from taowa.core.program import flush
-from taowa.core.tensor import Tensor, host_leaf, wrap_storage
+from taowa.core.tensor import Tensor, wrap_storage
 
 _FORGET_AT = 4096
 _steps: dict[tuple, Step] = {}

@@ -1,0 +1,53 @@
+"""What users see of the tape: `grad_fn` and the handles of hooks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from taowa.core.node import Node
+
+
+class RemovableHandle:
+    """A registered hook, which `remove` takes off again."""
+
+    _next = 0
+
+    def __init__(self, hooks: dict, hook: Any):
+        self._hooks = hooks
+        RemovableHandle._next += 1
+        self.id = RemovableHandle._next
+        hooks[self.id] = hook
+
+    def remove(self) -> None:
+        """Unregister the hook."""
+        self._hooks.pop(self.id, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+
+class GradFn:
+    """The tape's entry of a tensor, as PyTorch shows it."""
+
+    def __init__(self, node: Node):
+        self._tape_node = node
+
+    def name(self) -> str:
+        """Return PyTorch's name of the backward function."""
+        node = self._tape_node
+        if node.plan is not None and node.plan.index is not None:
+            node = node.edges[0] if node.edges else node.inputs[0]
+        words = node.plan.name.split(".")[0].strip("_").split("_") if node.plan else ["?"]
+        return "".join(w.capitalize() for w in words) + "Backward0"
+
+    @property
+    def next_functions(self) -> tuple:
+        """The entries towards which gradients go on, with the index of their output."""
+        edges = self._tape_node.edges or ()
+        return tuple((GradFn(e) if e.__class__ is Node else e, 0) for e in edges)
+
+    def __repr__(self) -> str:
+        return f"<{self.name()}>"

@@ -1,0 +1,396 @@
+"""The base of all optimisers: parameter groups, state, and one recorded node per group's update."""
+
+from __future__ import annotations
+
+import functools
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterable
+from copy import deepcopy
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from taowa.core.grad_mode import enable_grad, no_grad
+from taowa.core.op import Array, op
+from taowa.core.program import flush
+from taowa.core.tensor import RemovableHandle, Tensor, from_array
+
+__all__ = ["Optimizer", "required"]
+
+RULES: dict[str, type[Optimizer]] = {}
+
+
+class _Required:
+    def __repr__(self) -> str:
+        return "<required parameter>"
+
+
+required = _Required()
+
+
+@op
+def optimizer_step(
+    params: list[Array],
+    grads: list[Array],
+    states: list[Array],
+    numbers: list[Array],
+    rule: str,
+    flags: tuple,
+):
+    """Update all parameters of a group: returns the new parameters, then their new states."""
+    optimizer = RULES[rule]
+    width = len(states) // len(params)
+    new_params, new_states = [], []
+    for i, (param, grad) in enumerate(zip(params, grads, strict=True)):
+        cast = [n.astype(param.dtype) if n.dtype.kind == "f" else n for n in numbers]
+        state = states[i * width : (i + 1) * width]
+        param, *state = optimizer.update(param, grad, *state, *cast, flags)
+        new_params.append(param)
+        new_states += state
+    return (*new_params, *new_states)
+
+
+class Optimizer:
+    """Hold the parameters to optimise and update them from their gradients.
+
+    A subclass for this engine writes four things (see `SGD`): `state_names`, `numbers`, `flags`
+    and `update`, the last on JAX arrays for *one* parameter. A subclass written for PyTorch, with
+    a `step` of its own made of in-place operations, works too.
+
+    Args:
+        params: Parameters, `(name, parameter)` pairs, or dicts with `"params"` and options.
+        defaults: The options of groups that do not set their own.
+    """
+
+    state_names: tuple[str, ...] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        RULES[cls.__name__] = cls
+        step = cls.__dict__.get("step")
+        if step is not None and not getattr(step, "is_wrapped", False):
+            cls.step = _with_boundary(step)  # type: ignore[method-assign]
+
+    def __init__(self, params: Any, defaults: dict[str, Any]):
+        if isinstance(params, Tensor):
+            raise TypeError(
+                "params argument given to the optimizer should be an iterable of Tensors or dicts, "
+                f"but got {type(params).__name__}"
+            )
+        self.defaults = defaults
+        self.state: defaultdict[Tensor, Any] = defaultdict(dict)
+        self.param_groups: list[dict[str, Any]] = []
+        self._hooks: dict[str, OrderedDict] = defaultdict(OrderedDict)
+        groups = list(params)
+        if not groups:
+            raise ValueError("optimizer got an empty parameter list")
+        if not isinstance(groups[0], dict):
+            groups = [{"params": groups}]
+        for group in groups:
+            self.add_param_group(dict(group))
+        flush()  # what initialised the parameters is no part of the first step
+
+    # -- what a subclass says ---------------------------------------------------------------
+
+    def numbers(self, group: dict[str, Any], step: int) -> tuple:
+        """Return the run-time numbers of the group's `step`-th update, in `update`'s order."""
+        raise NotImplementedError(f"{type(self).__name__} defines neither numbers() nor step()")
+
+    def flags(self, group: dict[str, Any]) -> tuple:
+        """Return what changes the update's form: hashable, part of the program's key."""
+        return ()
+
+    def active_states(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """Return the names of the state tensors that the group's options ask for."""
+        return self.state_names
+
+    @staticmethod
+    def update(param: Any, grad: Any, *rest: Any) -> tuple:
+        """Return the new parameter and states (JAX arrays): state tensors, numbers, flags come in."""
+        raise NotImplementedError
+
+    # -- stepping -----------------------------------------------------------------------------
+
+    def step(self, closure: Callable | None = None) -> Any:
+        """Update the parameters once from their gradients.
+
+        Args:
+            closure: Computes the loss again and returns it.
+        """
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for step, members in self._by_step(group).items():
+                self._update_group(group, step, members)
+        return loss
+
+    def _by_step(self, group: dict[str, Any]) -> dict[int, list[Tensor]]:
+        """Sort the group's parameters that have gradients by how often they were updated."""
+        members: dict[int, list[Tensor]] = {}
+        for param in group["params"]:
+            if param._grad is not None:
+                step = self._count_step(param, group)
+                members.setdefault(step, []).append(param)
+        return members
+
+    def _count_step(self, param: Tensor, group: dict[str, Any]) -> int:
+        """Return the number of this update of the parameter, from 1."""
+        state = self.state[param]
+        if "step" not in state:
+            state["step"] = from_array(np.zeros((), np.float32))
+        counter = state["step"]
+        if not isinstance(counter, Tensor):
+            state["step"] = counter + 1
+            return int(state["step"])
+        step = int(counter.host()) + 1
+        counter.set_host(np.float32(step))
+        return step
+
+    def _update_group(self, group: dict[str, Any], step: int, params: list[Tensor]) -> None:
+        names = self.active_states(group)
+        states = [self._state_of(p, name) for p in params for name in names]
+        made = optimizer_step(
+            params, [p._grad for p in params], states, list(self.numbers(group, step)),
+            type(self)._rule_name(), self.flags(group),
+        )  # fmt: skip
+        for target, value in zip([*params, *states], made, strict=True):
+            target._write(value._storage.node, None)
+
+    @classmethod
+    def _rule_name(cls) -> str:
+        return cls.__name__
+
+    def _state_of(self, param: Tensor, name: str) -> Tensor:
+        """Return a state tensor, zeros before the first step (made on the host)."""
+        state = self.state[param]
+        held = state.get(name)
+        if held is None:
+            zeros = np.zeros(param.shape, param.dtype.np)
+            held = state[name] = from_array(zeros, device=param.device)
+        return held
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget all gradients, or set them to zero."""
+        for group in self.param_groups:
+            for param in group["params"]:
+                if param._grad is None:
+                    continue
+                if set_to_none:
+                    param._grad = None
+                else:
+                    param._grad.requires_grad_(
+                        False
+                    ) if param._grad.is_leaf else param._grad.detach_()
+                    param._grad.set_host(np.zeros(param.shape, param.dtype.np))
+
+    # -- groups -------------------------------------------------------------------------------
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters with options of their own, such as another learning rate.
+
+        Raises:
+            TypeError: if a parameter is no tensor, or the group no dict.
+            ValueError: if a parameter is no leaf or is in a group already.
+        """
+        if not isinstance(param_group, dict):
+            raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
+        _collect_params(param_group)
+        for name, default in self.defaults.items():
+            if default is required and name not in param_group:
+                raise ValueError(
+                    f"parameter group didn't specify a value of required optimization parameter {name}"
+                )
+            param_group.setdefault(name, default)
+        held = {id(p) for group in self.param_groups for p in group["params"]}
+        if held & {id(p) for p in param_group["params"]}:
+            raise ValueError("some parameters appear in more than one parameter group")
+        self.param_groups.append(param_group)
+
+    # -- state --------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state of the optimiser, parameters replaced by their numbers."""
+        for hook in self._hooks["state_dict_pre"].values():
+            hook(self)
+        numbers = {id(p): i for i, p in enumerate(chain(*(g["params"] for g in self.param_groups)))}
+        groups = [
+            {**{k: v for k, v in g.items() if k != "params"}, "params": [numbers[id(p)] for p in g["params"]]}
+            for g in self.param_groups
+        ]  # fmt: skip
+        state = {
+            numbers[id(p)] if isinstance(p, Tensor) else p: dict(s) for p, s in self.state.items()
+        }
+        result = {"state": state, "param_groups": groups}
+        for hook in self._hooks["state_dict_post"].values():
+            result = hook(self, result) or result
+        return result
+
+    @no_grad()
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over the state that `state_dict` gave.
+
+        Raises:
+            ValueError: if the groups do not fit.
+        """
+        state_dict = dict(state_dict)
+        for hook in self._hooks["load_pre"].values():
+            state_dict = hook(self, state_dict) or state_dict
+        saved = state_dict["param_groups"]
+        if len(saved) != len(self.param_groups):
+            raise ValueError("loaded state dict has a different number of parameter groups")
+        if any(
+            len(s["params"]) != len(g["params"])
+            for s, g in zip(saved, self.param_groups, strict=True)
+        ):
+            raise ValueError(
+                "loaded state dict contains a parameter group that doesn't match the size of "
+                "optimizer's group"
+            )
+        params = dict(zip(
+            chain(*(s["params"] for s in saved)),
+            chain(*(g["params"] for g in self.param_groups)), strict=True,
+        ))  # fmt: skip
+        state: defaultdict = defaultdict(dict)
+        for key, values in state_dict["state"].items():
+            state[params.get(key, key)] = (
+                {k: _adopt(params[key], k, v) for k, v in values.items()}
+                if key in params
+                else values
+            )
+        groups = [{**deepcopy({k: v for k, v in s.items() if k != "params"}), "params": g["params"]}
+                  for s, g in zip(saved, self.param_groups, strict=True)]  # fmt: skip
+        self.__setstate__({"state": state, "param_groups": groups})
+        for hook in self._hooks["load_post"].values():
+            hook(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__dict__.setdefault("_hooks", defaultdict(OrderedDict))
+        for group in self.param_groups:
+            for name, default in self.defaults.items():
+                group.setdefault(name, default)
+
+    def __repr__(self) -> str:
+        lines = [f"{type(self).__name__} ("]
+        for i, group in enumerate(self.param_groups):
+            lines.append(f"Parameter Group {i}")
+            lines += [f"    {k}: {group[k]}" for k in sorted(group) if k != "params"]
+            lines.append("")
+        return "\n".join([*lines[:-1], ")"])
+
+    # -- hooks --------------------------------------------------------------------------------
+
+    def _register(self, kind: str, hook: Callable, prepend: bool = False) -> RemovableHandle:
+        handle = RemovableHandle(self._hooks[kind], hook)
+        if prepend:
+            self._hooks[kind].move_to_end(handle.id, last=False)
+        return handle
+
+    def register_step_pre_hook(self, hook: Callable) -> RemovableHandle:
+        """Call `hook(optimizer, args, kwargs)` before each step."""
+        return self._register("step_pre", hook)
+
+    def register_step_post_hook(self, hook: Callable) -> RemovableHandle:
+        """Call `hook(optimizer, args, kwargs)` after each step."""
+        return self._register("step_post", hook)
+
+    def register_state_dict_pre_hook(
+        self, hook: Callable, prepend: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(optimizer)` before `state_dict`."""
+        return self._register("state_dict_pre", hook, prepend)
+
+    def register_state_dict_post_hook(
+        self, hook: Callable, prepend: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(optimizer, state_dict)` after `state_dict`; a result replaces it."""
+        return self._register("state_dict_post", hook, prepend)
+
+    def register_load_state_dict_pre_hook(
+        self, hook: Callable, prepend: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(optimizer, state_dict)` before `load_state_dict`; a result replaces it."""
+        return self._register("load_pre", hook, prepend)
+
+    def register_load_state_dict_post_hook(
+        self, hook: Callable, prepend: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(optimizer)` after `load_state_dict`."""
+        return self._register("load_post", hook, prepend)
+
+
+def _with_boundary(step: Callable) -> Callable:
+    """Wrap a `step`: hooks around it, no tape within, and the natural boundary at its end."""
+
+    @functools.wraps(step)
+    def bounded(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+        for hook in list(self._hooks["step_pre"].values()):
+            args, kwargs = hook(self, args, kwargs) or (args, kwargs)
+        with no_grad():
+            result = step(self, *args, **kwargs)
+        for hook in list(self._hooks["step_post"].values()):
+            hook(self, args, kwargs)
+        flush()
+        return result
+
+    bounded.is_wrapped = True  # type: ignore[attr-defined]
+    return bounded
+
+
+Optimizer.step = _with_boundary(Optimizer.step)  # type: ignore[method-assign]
+
+
+def _collect_params(group: dict[str, Any]) -> None:
+    """Check a group's parameters and turn them into a list; note their names if given."""
+    params = group["params"]
+    if isinstance(params, set):
+        raise TypeError(
+            "optimizer parameters need to be organized in ordered collections, but the ordering of "
+            "tensors in sets will change between runs. Please use a list instead."
+        )
+    items: list[Any] = [params] if isinstance(params, Tensor) else list(params)
+    if items and isinstance(items[0], tuple):
+        group["param_names"] = [name for name, _ in items]
+        items = [param for _, param in items]
+    for param in items:
+        if not isinstance(param, Tensor):
+            raise TypeError(
+                f"optimizer can only optimize Tensors, but one of the params is {type(param)}"
+            )
+        if not (param.is_leaf or param.retains_grad):
+            raise ValueError("can't optimize a non-leaf Tensor")
+    if len({id(p) for p in items}) != len(items):
+        raise ValueError("some parameters appear in more than one parameter group")
+    group["params"] = items
+
+
+def _adopt(param: Tensor, name: str, value: Any) -> Any:
+    """Return a loaded state value, tensors in the parameter's type (but never the step count)."""
+    if not isinstance(value, Tensor):
+        return deepcopy(value)
+    array = np.array(value.host())
+    if name != "step" and param.dtype.is_floating_point:
+        array = array.astype(param.dtype.np)
+    return from_array(array, device=param.device if name != "step" else None)
+
+
+def check_number(name: str, value: Any, is_valid: bool) -> None:
+    """Raise the error for a hyper-parameter out of its range."""
+    if not is_valid:
+        raise ValueError(f"Invalid {name}: {value}")
+
+
+def as_number(value: Any) -> float:
+    """Return a hyper-parameter given as a number or a one-element tensor."""
+    return value.item() if isinstance(value, Tensor) else value
+
+
+def parameters_of(groups: Iterable[dict[str, Any]]) -> list[Tensor]:
+    """Return the parameters of all groups."""
+    return [p for group in groups for p in group["params"]]
