@@ -103,13 +103,6 @@ class Rule:
         self.function = function
         self.names = tuple(inspect.signature(function).parameters)
 
-    def saved(self, plan: Plan, _: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Return the positions of the inputs and outputs that the rule reads."""
-        call: _Call = plan.fn  # type: ignore[assignment]
-        inputs = tuple(i for i, name in enumerate(call.input_names) if name in self.names)
-        reads_outputs = "output" in self.names or "outputs" in self.names
-        return inputs, tuple(range(len(plan.avals))) if reads_outputs else ()
-
     def pull(
         self, plan: Plan, inputs: list, outputs: list, cotangents: dict, scalars: Any, wanted: tuple
     ) -> tuple:

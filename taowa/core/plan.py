@@ -81,8 +81,7 @@ class Plan:
     def saved(self, wanted: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return which inputs and which outputs the gradient towards `wanted` inputs reads."""
         if wanted not in self._saved:
-            finder = self.rule.saved if self.rule else _saved_by_vjp
-            self._saved[wanted] = finder(self, wanted)
+            self._saved[wanted] = _values_read(self, wanted)
         return self._saved[wanted]
 
     def grad_plan(self, wanted: tuple[int, ...], given: tuple[int, ...]) -> Plan:
@@ -146,25 +145,29 @@ def _conj(value: Any) -> Any:
     return jnp.conj(value) if jnp.iscomplexobj(value) else value
 
 
-def _saved_by_vjp(plan: Plan, wanted: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Find the inputs that the traced gradient reads, by walking its equations backwards."""
+def _values_read(plan: Plan, wanted: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Find what the traced gradient reads, by walking its equations backwards."""
     given = tuple(i for i, a in enumerate(plan.avals) if is_differentiable(a))
-    scalars = scalar_structs(plan)
+    pull = plan.rule.pull if plan.rule else _pull_by_vjp
 
-    def gradient(inputs: list, cotangents: list, numbers: list) -> tuple:
-        given_cotangents = dict(zip(given, cotangents, strict=True))
-        return _pull_by_vjp(plan, inputs, [], given_cotangents, numbers, wanted)
+    def gradient(inputs: list, outputs: list, cotangents: list, numbers: list) -> tuple:
+        arrived = dict(zip(given, cotangents, strict=True))
+        return pull(plan, inputs, outputs, arrived, numbers, wanted)
 
+    structs = [[a.struct() for a in group] for group in (plan.in_avals, plan.avals)]
     with jax.enable_x64(True):
-        closed = jax.make_jaxpr(gradient)(
-            [a.struct() for a in plan.in_avals], [plan.avals[i].struct() for i in given], scalars
-        )
+        cotangents = [plan.avals[i].struct() for i in given]
+        closed = jax.make_jaxpr(gradient)(*structs, cotangents, scalar_structs(plan))
     needed = {id(v) for v in closed.jaxpr.outvars}
     for equation in reversed(closed.jaxpr.eqns):
         if any(id(v) in needed for v in equation.outvars):
             needed.update(id(v) for v in equation.invars)
-    variables = closed.jaxpr.invars[: len(plan.in_avals)]
-    return tuple(i for i, v in enumerate(variables) if id(v) in needed), ()
+    read = [id(v) in needed for v in closed.jaxpr.invars]
+    num_inputs, num_outputs = map(len, structs)
+    return (
+        tuple(i for i in range(num_inputs) if read[i]),
+        tuple(i for i in range(num_outputs) if read[num_inputs + i]),
+    )
 
 
 def scalar_structs(plan: Plan) -> list[jax.ShapeDtypeStruct]:

@@ -168,6 +168,7 @@ class Program:
         self.num_scalars = [len(v) for v in work.scalars.values() if v]
         self.checks = [p.check for p in self.plans() if p.check is not None]
         self.runs = 0
+        self.last_run = 0
         self.call = self._compile()
 
     def plans(self) -> list[Plan]:
@@ -199,15 +200,18 @@ class Program:
 
     def lower(self) -> Any:
         """Return JAX's lowered form of the program, for compiling or reading."""
+        offset = len(self.scalar_types)
+        donated = tuple(offset + i for i in self.donated)
+        return jax.jit(self.replay, donate_argnums=donated, keep_unused=True).lower(*self.structs())
+
+    def structs(self) -> list[jax.ShapeDtypeStruct]:
+        """Return the shapes and types of the program's inputs, on its device."""
         target = jax.sharding.SingleDeviceSharding(jax_device(self.place))
         kinds = zip(self.scalar_types, self.num_scalars, strict=True)
         structs = [jax.ShapeDtypeStruct((n,), SCALAR_TYPES[t], sharding=target) for t, n in kinds]
-        structs += [
+        return structs + [
             jax.ShapeDtypeStruct(a.shape, a.dtype.np, sharding=target) for a in self.leaf_avals
         ]
-        offset = len(self.scalar_types)
-        donated = tuple(offset + i for i in self.donated)
-        return jax.jit(self.replay, donate_argnums=donated, keep_unused=True).lower(*structs)
 
     def replay(self, *arguments: Any) -> list:
         """Compute the outputs, with JAX arrays or tracers: the function that is compiled."""
@@ -290,6 +294,7 @@ def _dispatch(pending: list[Node]) -> None:
         raise
     program.runs += 1
     journal.counters.dispatches += 1
+    program.last_run = journal.counters.dispatches
     work.finish(values)
     if program.checks:
         lines = [(n.plan.check, n.line) for n in work.nodes if n.plan.check is not None]  # type: ignore[union-attr]
