@@ -98,7 +98,7 @@ class Plan:
 
         def fn(arrays: Arrays, scalars: Arrays) -> Any:
             inputs = _placeholders(self.in_avals)
-            outputs: list = [None] * len(self.avals)
+            outputs = _placeholders(self.avals)
             for i, value in zip(saved_inputs, arrays[: len(saved_inputs)], strict=True):
                 inputs[i] = value
             for i, value in zip(saved_outputs, arrays[len(saved_inputs) : num_saved], strict=True):
