@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from taowa.core.anomaly import require_no_nan
 from taowa.core.context import context
 from taowa.core.node import FREED, Leaf, Node, leaf
 from taowa.core.plan import Plan, is_differentiable, projection, record
@@ -99,7 +100,10 @@ class _Backward:
             i for i, e in enumerate(node.edges)
             if e is not None and (useful is None or id(e) in useful)
         )  # fmt: skip
-        for i, grad in zip(wanted, gradients(node, wanted, arrived), strict=True):
+        grads = gradients(node, wanted, arrived)
+        if context().is_checking_anomalies:
+            require_no_nan(node, grads)
+        for i, grad in zip(wanted, grads, strict=True):
             if grad is not None:
                 self._send(node.edges[i], 0, grad)
 
