@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from taowa.core.anomaly import require_no_nan
 from taowa.core.context import context
-from taowa.core.node import FREED, Leaf, Node, leaf
+from taowa.core.node import FREED, Aval, Leaf, Node, leaf
 from taowa.core.plan import Plan, is_differentiable, projection, record
 from taowa.core.record import call
 from taowa.core.tensor import Tensor, from_array, wrap
-from taowa.dtypes import dtype
 
 Edge = Node | Leaf
 add_hook: list[Any] = [None]  # ops.pointwise.add, which lies above
@@ -191,7 +191,7 @@ def _initial_gradient(root: Tensor, grad: Tensor | None, create_graph: bool) -> 
     if grad is None:
         if root.shape.numel() != 1:
             raise RuntimeError("grad can be implicitly created only for scalar outputs")
-        return _ones(root.shape, root.dtype, root.device)
+        return wrap(_ones_leaf(root._aval), None)
     if grad.shape != root.shape:
         raise RuntimeError(
             f"Mismatch in shape: grad_output[0] has a shape of {grad.shape} and output[0] has a "
@@ -200,8 +200,9 @@ def _initial_gradient(root: Tensor, grad: Tensor | None, create_graph: bool) -> 
     return grad if create_graph else grad.detach()
 
 
-def _ones(shape: tuple, kind: dtype, place: Any) -> Tensor:
-    return from_array(np.ones(shape, kind.np), device=place)
+@lru_cache(maxsize=256)
+def _ones_leaf(aval: Aval) -> Node:
+    return leaf(np.ones(aval.shape, aval.dtype.np), aval)
 
 
 def _as_tuple(value: Any) -> tuple:

@@ -90,6 +90,7 @@ class Node:
             of those outputs that its gradient needs.
         number: Grows with every node, so that inputs have lower numbers than their users.
         is_retired: Its storage has moved on, so that its buffer may be donated.
+        is_used: A host array that a program has read once; the second time it moves to the device.
         place: Flush-local position, see `program.py`.
         uses: Flush-local count of references held by other nodes.
         module: The innermost `nn.Module` running when it was recorded.
@@ -108,6 +109,7 @@ class Node:
         "hooks",
         "inputs",
         "is_retired",
+        "is_used",
         "line",
         "module",
         "number",
@@ -133,6 +135,7 @@ class Node:
         self.array: Any = None
         self.number = _next_number()
         self.is_retired = False
+        self.is_used = False
         self.place = -1
         self.uses = 0
         self.module = None

@@ -136,9 +136,14 @@ def _stand_in(leaf: Node, array: Any) -> Node:
 
 
 def _on_device(leaf: Node, target: jax.Device) -> Any:
-    if leaf.array.__class__ is np.ndarray:
-        leaf.array = jax.device_put(leaf.array, target)
-    return leaf.array
+    """Return a leaf's buffer; a host array is moved only when it is seen to be used again."""
+    array = leaf.array
+    if array.__class__ is np.ndarray:
+        if not (leaf.is_used or leaf.is_retired) and target.platform == "cpu":
+            leaf.is_used = True
+            return array
+        array = leaf.array = jax.device_put(array, target)
+    return array
 
 
 def _device_of(nodes: list[Node]) -> device:
