@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 from weakref import ref
 
-from taowa.core.tensor import Tensor
+from taowa.core.tensor import Tensor, from_array
 from taowa.optim.optimizer import Optimizer
 
 Rate = float | Tensor
@@ -38,7 +38,7 @@ def require_optimizer(optimizer: Any) -> None:
 
 def copy_of(value: Any) -> Any:
     """Return a number as it is and a tensor as a copy, which later writes do not reach."""
-    return value.clone() if isinstance(value, Tensor) else value
+    return from_array(value.host(), device=value.device) if isinstance(value, Tensor) else value
 
 
 def read_groups(optimizer: Optimizer, key: str) -> list[Any]:
@@ -49,7 +49,7 @@ def read_groups(optimizer: Optimizer, key: str) -> list[Any]:
 def write_group(group: dict[str, Any], key: str, value: Any) -> None:
     """Set a group's value; a tensor stays the same tensor, so that a compiled step sees it."""
     if isinstance(group[key], Tensor):
-        group[key].fill_(value.item() if isinstance(value, Tensor) else value)
+        group[key].set_host(value.host() if isinstance(value, Tensor) else value)
     else:
         group[key] = value
 
