@@ -12,7 +12,7 @@ from weakref import ref
 from taowa.core.tensor import Tensor, from_array
 from taowa.optim.optimizer import Optimizer
 
-Rate = float | Tensor
+Rate = Any  # a number, or a tensor with one element
 
 EPOCH_WARNING = (
     "The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where "
@@ -75,7 +75,7 @@ def _watch_steps(optimizer: Any) -> None:
 
     @functools.wraps(function)
     def watched(*args: Any, **kwargs: Any) -> Any:
-        optimizer = owner()
+        optimizer: Any = owner()
         optimizer._opt_called = True
         return function(optimizer, *args, **kwargs)
 

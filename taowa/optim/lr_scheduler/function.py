@@ -19,8 +19,8 @@ class _FunctionLR(LRScheduler):
         self, optimizer: Optimizer, lr_lambda: Factor | list[Factor], last_epoch: int = -1
     ) -> None:
         size = len(optimizer.param_groups)
-        is_list = isinstance(lr_lambda, list | tuple)
-        self.lr_lambdas: list[Any] = list(lr_lambda) if is_list else [lr_lambda] * size
+        functions = lr_lambda if isinstance(lr_lambda, list | tuple) else [lr_lambda] * size
+        self.lr_lambdas: list[Any] = list(functions)
         if len(self.lr_lambdas) != size:
             raise ValueError(f"Expected {size} lr_lambdas, but got {len(self.lr_lambdas)}")
         super().__init__(optimizer, last_epoch)
@@ -84,7 +84,8 @@ class MultiplicativeLR(_FunctionLR):
     def __init__(
         self, optimizer: Optimizer, lr_lambda: Factor | list[Factor], last_epoch: int = -1
     ) -> None:
-        for function in lr_lambda if isinstance(lr_lambda, list | tuple) else [lr_lambda]:
+        given: Any = lr_lambda
+        for function in given if isinstance(given, list | tuple) else [given]:
             if not callable(function):
                 raise TypeError(
                     f"lr_lambda should be a function, but got {type(function).__name__}"
