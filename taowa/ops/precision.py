@@ -1,0 +1,33 @@
+"""How bodies of operations compute: the types of intermediate results."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+
+_HALF = (jnp.float16, jnp.bfloat16)
+HIGHEST = "highest"  # PyTorch multiplies float32 matrices in float32, not in the faster TF32
+
+
+def wide(x: Any) -> Any:
+    """Return a half-precision array as float32, another as it is.
+
+    Results are cast back once at the end, as PyTorch does, instead of rounded at every step.
+    """
+    return x.astype(jnp.float32) if x.dtype in _HALF else x
+
+
+def require_same_dtype(names: str, *arrays: Any) -> None:
+    """Raise PyTorch's kind of error unless all arrays have one element type."""
+    found = [a.dtype.name for a in arrays if a is not None]
+    if len(set(found)) > 1:
+        raise RuntimeError(
+            f"expected {names} to have the same dtype, but got: {' != '.join(found)}"
+        )
+
+
+def require_floating(name: str, x: Any) -> None:
+    """Raise PyTorch's kind of error for an integer input."""
+    if not jnp.issubdtype(x.dtype, jnp.inexact):
+        raise NotImplementedError(f"\"{name}\" not implemented for '{x.dtype.name}'")
