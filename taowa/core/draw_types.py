@@ -40,8 +40,8 @@ def cast(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """
     with np.errstate(over="ignore"):
         if dtype.name in ("float16", "bfloat16"):
-            x = x.astype(np.float32)
-        return x.astype(dtype)
+            x = x.astype(np.float32, copy=False)
+        return x.astype(dtype, copy=False)
 
 
 def require(dtype: np.dtype, allowed: tuple[str, ...], kernel: str) -> None:

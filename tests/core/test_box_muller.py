@@ -30,6 +30,15 @@ def test_fma64_rounds_once_near_cancellation(a, b, offset, power):
     assert fma64(np.array([x]), scale, shift)[0] == exact
 
 
+@pytest.mark.parametrize("bits", [27, 30, 40, 50])
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize("shift", [1.0, 1 + 2.0**-52])
+def test_fma64_is_not_misled_by_a_sum_next_to_a_midpoint(shift, sign, bits):
+    x, scale = 1 + 2.0**-bits, sign * 2.0**-53 * (1 - 2.0**-bits)
+    exact = float(Fraction(x) * Fraction(scale) + Fraction(shift))
+    assert fma64(np.array([x]), scale, shift)[0] == exact
+
+
 def test_fma64_of_very_large_numbers():
     x = np.linspace(0, 1, 1000)
     exact = [float(Fraction(v) * Fraction(1.1e305) - Fraction(1e304)) for v in x.tolist()]
