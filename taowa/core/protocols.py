@@ -21,7 +21,7 @@ class Protocols:
             self.host(),
             dtype_name=self.dtype.name,
             requires_grad=edge is not None and edge.__class__ is not Node,
-            grad_fn_name=repr(GradFn(edge)) if edge.__class__ is Node else None,
+            grad_fn_name=GradFn(edge).name() if edge.__class__ is Node else None,
             device=str(self.device),
         )
 
