@@ -26,7 +26,7 @@ format: $(VENV)/.stamp-lint
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.stamp-test
-	$(BIN)/python -m benchmarks $(ARGS)
+	$(BIN)/python -m bench $(ARGS)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Measurements: ratios of two things measured alternately in one run. `python -m bench`."""
