@@ -41,16 +41,24 @@ def replacing(path: str | os.PathLike, *, expected_bytes: int | None = None) -> 
         b'whole'
     """
     shown, target = Path(path), Path(os.path.realpath(path))
+    existed = False
+    try:
+        _require_writable_place(shown, target)
+        existed = target.is_file()
+        write = _directly if target.exists() and not existed else _through_new_file
+        with write(target) as file:
+            yield file
+    except OSError as error:
+        reason = _explain(error, target.parent, expected_bytes)
+        kept = "; the file that was there is unchanged" if existed else ""
+        raise CheckpointError(f"File {shown} cannot be written: {reason}{kept}.") from error
+
+
+def _require_writable_place(shown: Path, target: Path) -> None:
     if not target.parent.is_dir():
         raise CheckpointError(f"Parent directory {shown.parent} does not exist.")
     if target.is_dir():
         raise CheckpointError(f"{shown} is a directory, not a file that can be written.")
-    write = _directly if _is_special(target) else _through_new_file
-    try:
-        with write(target) as file:
-            yield file
-    except OSError as error:
-        raise CheckpointError(_explain(error, shown, target, expected_bytes)) from error
 
 
 @contextmanager
@@ -78,10 +86,6 @@ def _directly(target: Path) -> Iterator[BinaryIO]:
         yield file
 
 
-def _is_special(target: Path) -> bool:
-    return target.exists() and not target.is_file()
-
-
 def _copy_permissions(old: Path, new: Path) -> None:
     with suppress(FileNotFoundError):
         new.chmod(stat.S_IMODE(old.stat().st_mode))
@@ -101,12 +105,10 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _explain(error: OSError, shown: Path, target: Path, expected_bytes: int | None) -> str:
+def _explain(error: OSError, folder: Path, expected_bytes: int | None) -> str:
     needs = "" if expected_bytes is None else f"it needs about {expected_bytes:,} bytes, "
     try:
-        free = f"{shutil.disk_usage(target.parent).free:,} bytes are free"
+        free = f"{shutil.disk_usage(folder).free:,} bytes are free"
     except OSError:
         free = "the free space is unknown"
-    reason = error.strerror or str(error)
-    kept = "; the file that was there is unchanged" if target.is_file() else ""
-    return f"File {shown} cannot be written: {reason} ({needs}{free}){kept}."
+    return f"{error.strerror or error} ({needs}{free})"

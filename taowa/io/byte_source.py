@@ -58,7 +58,7 @@ class ByteSource:
         """Return `count` bytes as a new uint8 array, read straight into it."""
         self._require(offset, count)
         array = np.empty(count, np.uint8)
-        view, filled = memoryview(array), 0
+        view, filled = array.data, 0
         if not hasattr(self.file, "readinto"):
             view[:] = self.read_at(offset, count)
             return array

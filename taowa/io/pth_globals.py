@@ -17,7 +17,6 @@ from taowa.io.pickle_machine import Builder, require_key
 from taowa.io.pth_layout import STORAGE_TYPES, Layout, StorageKind, checked_layout
 
 TENSOR_COST = 64  # an honest tensor takes about that many bytes of pickle
-DICT_COST = 16
 # Types of PyTorch's that taowa does not have: float8_e5m2, complex32, qint8, uint4 and their like.
 _UNSUPPORTED_TYPE = re.compile(r"(float[48]_|complex32$|bits\d|q?u?int\d)")
 
@@ -86,8 +85,10 @@ def _require(condition: bool, message: str) -> None:
 def _ordered_dict(pairs: Any = ()) -> OrderedDict:
     _require(type(pairs) is list or pairs == (), "an OrderedDict of something else than pairs")
     made: OrderedDict = OrderedDict()
-    for pair in pairs:
-        _require(type(pair) in (list, tuple) and len(pair) == 2, "an OrderedDict of no pairs")
+    items: list[Any] = list(pairs)
+    for pair in items:
+        fits = isinstance(pair, list | tuple) and len(pair) == 2
+        _require(fits, "an OrderedDict of something else than pairs")
         require_key(pair[0])
         made[pair[0]] = pair[1]
     return made
@@ -139,10 +140,10 @@ def _device(kind: Any, index: Any = None) -> device:
 
 
 def _length(items: Any = ()) -> int:
-    return 8 + (len(items) if hasattr(items, "__len__") else 0)
+    return 8 + (4 * len(items) if isinstance(items, list | tuple | dict) else 0)
 
 
-def _text_length(text: Any, encoding: Any = None) -> int:
+def _text_length(text: Any = b"", encoding: Any = None) -> int:
     return len(text) if isinstance(text, str | bytes) else 0
 
 
@@ -153,7 +154,7 @@ def _both_spellings(name: str, builder: Builder) -> dict:
 
 _PLAIN: dict[tuple[str, str], Any] = {
     ("collections", "OrderedDict"): Builder(
-        "OrderedDict", (0, 1), _ordered_dict, lambda pairs=(): DICT_COST + _length(pairs) - 8
+        "OrderedDict", (0, 1), _ordered_dict, lambda pairs=(): 8 + _length(pairs)
     ),
     ("collections", "Counter"): Builder("Counter", (0, 1), _counter, _length),
     ("_codecs", "encode"): Builder("encode", (2,), _encode, _text_length),
@@ -162,7 +163,7 @@ _PLAIN: dict[tuple[str, str], Any] = {
     **_both_spellings("set", Builder("set", (0, 1), _set, _length)),
     **_both_spellings("complex", Builder("complex", (2,), _complex, 8)),
     **_both_spellings("bytes", Builder("bytes", (0,), bytes)),
-    **_both_spellings("bytearray", Builder("bytearray", (0, 1), _bytearray, _length)),
+    **_both_spellings("bytearray", Builder("bytearray", (0, 1), _bytearray, _text_length)),
     **{("torch", d.name): d for d in dtypes.ALL},
     **{("torch", name): StorageKind(d) for name, d in STORAGE_TYPES.items()},
     **{("torch.cuda", name): StorageKind(d) for name, d in STORAGE_TYPES.items()},
@@ -244,7 +245,8 @@ def _with_attributes(sink: TensorSink, tensor: Any, state: Any) -> Any:
         state = state[0]
     if not state:
         return tensor
-    _require(type(state) is dict, "tensor attributes that are no dict")
+    if type(state) is not dict:
+        raise LoadError("tensor attributes that are no dict")
     for name, value in state.items():
         allowed = type(name) is str and name.isidentifier() and not hasattr(sink.tensor_type, name)
         private = allowed and name.startswith("_") and name not in _OWN_MARKS

@@ -103,7 +103,7 @@ def _num_bytes(item: TensorItem) -> int:
 
 
 def _as_bytes(array: np.ndarray) -> memoryview:
-    return memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
 def _plain_pickle(value: Any) -> bytes:

@@ -82,7 +82,7 @@ class ZipReader:
         """Return a record as a new uint8 array."""
         record = self._find(name)
         array = self.source.read_array_at(record.start, record.size)
-        _require_crc(record, zlib.crc32(array))
+        _require_crc(record, zlib.crc32(array.data))
         return array
 
     def size_of(self, name: str) -> int:
