@@ -6,9 +6,11 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from taowa.core.function import Function
 from taowa.core.grad_mode import is_grad_enabled
-from taowa.core.tensor import Tensor
+from taowa.core.tensor import Tensor, from_array
 
 __all__: list[str] = []
 
@@ -20,7 +22,6 @@ class _Watch(Function):
     def forward(ctx: Any, on_grads: Callable, materializes: bool, *tensors: Tensor) -> tuple:
         ctx.on_grads = on_grads
         ctx.set_materialize_grads(materializes)
-        ctx.mark_non_differentiable(*(t for t in tensors if not t.requires_grad))
         return tensors
 
     @staticmethod
@@ -29,11 +30,11 @@ class _Watch(Function):
 
 
 class _Slots:
-    """Where among a module's arguments or results the tensors are."""
+    """Where among a module's arguments or results the tensors are that require grad."""
 
     def __init__(self, values: tuple):
         self.values = values
-        self.places = [i for i, value in enumerate(values) if isinstance(value, Tensor)]
+        self.places = [i for i, v in enumerate(values) if isinstance(v, Tensor) and v.requires_grad]
 
     def watch(self, on_grads: Callable, materializes: bool) -> tuple:
         """Return the same values, whose tensors' gradients all pass through `on_grads`."""
@@ -45,17 +46,18 @@ class _Slots:
         kind = type(self.values)
         return tuple(values) if kind is tuple else kind(*values)  # a named tuple takes fields
 
-    @property
-    def requires_grad(self) -> bool:
-        return any(self.values[i].requires_grad for i in self.places)
-
     def spread(self, grads: Sequence) -> tuple:
-        """Return one entry per value: the tensors' gradients and `None` between them."""
+        """Return one entry per value: the gradients, and `None` between them."""
         by_place = dict(zip(self.places, grads, strict=True))
         return tuple(by_place.get(i) for i in range(len(self.values)))
 
+    def spread_with_zeros(self, grads: Sequence) -> tuple:
+        """Return one entry per value: zeros for tensors that do not require grad."""
+        pairs = zip(self.spread(grads), self.values, strict=True)
+        return tuple(_zeros_like(v) if g is None else g for g, v in pairs)
+
     def gather(self, spread: Sequence) -> tuple:
-        """Return the tensors' entries only."""
+        """Return the entries of the tensors that require grad only."""
         return tuple(spread[i] for i in self.places)
 
 
@@ -78,7 +80,7 @@ class BackwardHooks:
         """Return the arguments to call `forward` with."""
         self.num_inputs = len(args)
         slots = _Slots(args)
-        if not (is_grad_enabled() and slots.requires_grad):
+        if not (is_grad_enabled() and slots.places):
             return args
         self.inputs = slots
         return slots.watch(self._on_input_grads, materializes=True)
@@ -92,7 +94,7 @@ class BackwardHooks:
                 stacklevel=5,
             )
         slots = _Slots(output if isinstance(output, tuple) else (output,))
-        if not (is_grad_enabled() and slots.requires_grad):
+        if not (is_grad_enabled() and slots.places):
             return output
 
         def on_grads(grads: tuple) -> tuple:
@@ -133,13 +135,19 @@ class BackwardHooks:
         grad_output, self.grad_output = self.grad_output, None
         if self.inputs is None or grad_output is None:
             return grads
-        grad_input: Sequence = self.inputs.spread(grads)
+        grad_input: Sequence = self.inputs.spread_with_zeros(grads)
         for hook in self.hooks:
             replaced = hook(self.module, grad_input, grad_output)
             if replaced is not None:
                 _require_length("hook", "grad_input", replaced, grad_input)
                 grad_input = replaced
         return self.inputs.gather(grad_input)
+
+
+def _zeros_like(value: Any) -> Tensor | None:
+    if not isinstance(value, Tensor):
+        return None
+    return from_array(np.zeros(value.shape, value.dtype.np), device=value.device)
 
 
 def _require_length(hook: str, what: str, got: Sequence, expected: Sequence) -> None:

@@ -110,7 +110,8 @@ class Sequential(_Positional):
     def __getitem__(self, index: int | slice) -> Any:
         names = self._names_at(index)
         if isinstance(index, slice):
-            return type(self)(OrderedDict((name, self._modules[name]) for name in names))
+            chosen: Any = OrderedDict((name, self._modules[name]) for name in names)
+            return type(self)(chosen)
         return self._modules[names]
 
     def insert(self, index: int, module: Module) -> Self:
@@ -324,12 +325,11 @@ def checked_pairs(owner: str, values: Any, owner_in_type_error: str = "") -> Ite
             f"key/value pairs, but got {type(values).__name__}"
         )
     for i, pair in enumerate(values):
-        element: Any = pair
-        if not isinstance(element, Iterable):
-            given = type(element).__name__
+        if not hasattr(pair, "__iter__"):
+            given = type(pair).__name__
             raise TypeError(f"{owner} update sequence element #{i} should be Iterable; is{given}")
-        if len(element) != 2:
+        if len(pair) != 2:
             raise ValueError(
-                f"{owner} update sequence element #{i} has length {len(element)}; 2 is required"
+                f"{owner} update sequence element #{i} has length {len(pair)}; 2 is required"
             )
-        yield element[0], element[1]
+        yield pair[0], pair[1]

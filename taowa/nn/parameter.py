@@ -51,6 +51,10 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
         """Return a parameter on the memory of `data`."""
         if data is None:
             data = _empty()
+        if requires_grad and not (data.dtype.is_floating_point or data.dtype.is_complex):
+            raise RuntimeError(
+                "Only Tensors of floating point and complex dtype can require gradients"
+            )
         if type(data) is Tensor or type(data) is Parameter:
             return Tensor._make_subclass(cls, data, requires_grad)
         # Another subclass stays what it is; the mark makes isinstance say yes.

@@ -161,7 +161,7 @@ class State(Registry):
             destination[prefix + _EXTRA_STATE] = self.get_extra_state()
 
     def _own_state(self) -> dict[str, Tensor]:
-        own = {name: param for name, param in self._parameters.items() if param is not None}
+        own: dict[str, Tensor] = {n: p for n, p in self._parameters.items() if p is not None}
         for name, buffer in self._buffers.items():
             if buffer is not None and name not in self._non_persistent_buffers_set:
                 own[name] = buffer

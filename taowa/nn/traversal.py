@@ -151,9 +151,7 @@ class Traversal(Registry):
         """
         found: Any = self
         for name in target.split(".") if target else ():
-            found = _attribute(found, name)
-            if not isinstance(found, Registry):
-                raise AttributeError(f"`{name}` is not an nn.Module")
+            found = _require_module(_attribute(found, name), name)
         return found
 
     def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
@@ -184,8 +182,8 @@ class Traversal(Registry):
             raise ValueError(f"`module` is not an nn.Module, found {type(module)}")
         path, _, name = target.rpartition(".")
         parent = self.get_submodule(path)
-        if (strict or hasattr(parent, name)) and not isinstance(_attribute(parent, name), Registry):
-            raise AttributeError(f"`{name}` is not an nn.Module")
+        if strict or hasattr(parent, name):
+            _require_module(_attribute(parent, name), name)
         setattr(parent, name, module)
 
     def get_parameter(self, target: str) -> Parameter:
@@ -297,6 +295,12 @@ def _named_members(
             if remove_duplicate:
                 seen.add(id(member))
             yield (f"{module_name}.{name}" if module_name else name), member
+
+
+def _require_module(found: Any, name: str) -> Any:
+    if not isinstance(found, Registry):
+        raise AttributeError(f"`{name}` is not an nn.Module")
+    return found
 
 
 def _attribute(module: Any, name: str) -> Any:
