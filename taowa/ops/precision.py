@@ -6,6 +6,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from taowa.ops.operands import kind_name
+
 _HALF = (jnp.float16, jnp.bfloat16)
 HIGHEST = "highest"  # PyTorch multiplies float32 matrices in float32, not in the faster TF32
 
@@ -20,7 +22,7 @@ def wide(x: Any) -> Any:
 
 def require_same_dtype(names: str, *arrays: Any) -> None:
     """Raise PyTorch's kind of error unless all arrays have one element type."""
-    found = [a.dtype.name for a in arrays if a is not None]
+    found = [kind_name(a) for a in arrays if a is not None]
     if len(set(found)) > 1:
         raise RuntimeError(
             f"expected {names} to have the same dtype, but got: {' != '.join(found)}"
@@ -30,4 +32,4 @@ def require_same_dtype(names: str, *arrays: Any) -> None:
 def require_floating(name: str, x: Any) -> None:
     """Raise PyTorch's kind of error for an integer input."""
     if not jnp.issubdtype(x.dtype, jnp.inexact):
-        raise NotImplementedError(f"\"{name}\" not implemented for '{x.dtype.name}'")
+        raise NotImplementedError(f"\"{name}\" not implemented for '{kind_name(x)}'")

@@ -12,6 +12,7 @@ from jax import lax
 from taowa.core.api import public
 from taowa.core.op import Array, Scalar, op
 from taowa.core.tensor import Tensor
+from taowa.ops.dims import one_dim
 from taowa.ops.precision import require_floating, wide
 
 # The fixed point of mean 0 and variance 1, Klambauer et al. 2017, https://arxiv.org/abs/1706.02515
@@ -301,7 +302,7 @@ def glu(input: Array, dim: int = -1):
     """
     if input.ndim == 0:
         raise RuntimeError("glu does not support scalars because halving size must be even")
-    dim = positive_dim(dim, input.ndim)
+    dim = one_dim(dim, input.ndim)
     if input.shape[dim] % 2:
         raise RuntimeError(
             f"Halving dimension must be even, but dimension {dim} is size {input.shape[dim]}"
@@ -309,22 +310,3 @@ def glu(input: Array, dim: int = -1):
     require_floating("glu", input)
     value, gate = jnp.split(input, 2, dim)
     return (wide(value) * jax.nn.sigmoid(wide(gate))).astype(input.dtype)
-
-
-def positive_dim(dim: int, ndim: int) -> int:
-    """Return a dimension counted from the front; a tensor without any counts as having one.
-
-    Raises:
-        IndexError: if there is no such dimension.
-
-    Example:
-        >>> positive_dim(-1, 3)
-        2
-    """
-    bound = max(ndim, 1)
-    if not -bound <= dim < bound:
-        raise IndexError(
-            f"Dimension out of range (expected to be in range of [{-bound}, {bound - 1}], "
-            f"but got {dim})"
-        )
-    return dim % bound

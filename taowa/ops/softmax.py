@@ -10,13 +10,13 @@ from taowa.core.api import cast, public
 from taowa.core.op import Array, Scalar, op
 from taowa.core.tensor import Tensor
 from taowa.dtypes import dtype as DType
+from taowa.ops.dims import one_dim
 from taowa.ops.precision import require_floating, wide
-from taowa.ops.smooth_activation import positive_dim
 
 
 def _shifted(input: Any, dim: int) -> tuple[Any, int]:
     """Return the input less its largest value, which keeps exponentials from overflowing."""
-    dim = positive_dim(dim, input.ndim)
+    dim = one_dim(dim, input.ndim)
     x = wide(input)
     if input.ndim == 0:
         return x - x, dim
@@ -44,7 +44,7 @@ def _softmax(input: Array, dim: int):
 @_softmax.backward
 def _(grad, output, dim):
     y, g = wide(output), wide(grad)
-    return y * (g - _sum(g * y, positive_dim(dim, y.ndim)))
+    return y * (g - _sum(g * y, one_dim(dim, y.ndim)))
 
 
 @op(name="log_softmax")
@@ -56,7 +56,7 @@ def _log_softmax(input: Array, dim: int):
 @_log_softmax.backward
 def _(grad, output, dim):
     g = wide(grad)
-    return g - jnp.exp(wide(output)) * _sum(g, positive_dim(dim, g.ndim))
+    return g - jnp.exp(wide(output)) * _sum(g, one_dim(dim, g.ndim))
 
 
 @op(name="softmin")
@@ -67,7 +67,7 @@ def _softmin(input: Array, dim: int):
 @_softmin.backward
 def _(grad, output, dim):
     y, g = wide(output), wide(grad)
-    return y * (_sum(g * y, positive_dim(dim, y.ndim)) - g)
+    return y * (_sum(g * y, one_dim(dim, y.ndim)) - g)
 
 
 @public
@@ -128,7 +128,7 @@ def softmax_of_draws(logits: Array, draws: Array, tau: Scalar, dim: int, hard: b
     soft = _softmax.op.body((logits - jnp.log(draws)) / tau, dim)
     if not hard:
         return soft
-    dim = positive_dim(dim, soft.ndim)
+    dim = one_dim(dim, soft.ndim)
     classes = jnp.arange(soft.shape[dim]).reshape([-1 if i == dim else 1 for i in range(soft.ndim)])
     return (jnp.argmax(soft, dim, keepdims=True) == classes).astype(soft.dtype)
 
@@ -136,4 +136,4 @@ def softmax_of_draws(logits: Array, draws: Array, tau: Scalar, dim: int, hard: b
 @softmax_of_draws.backward
 def _(grad, logits, draws, tau, dim):
     y = _softmax.op.body((logits - jnp.log(draws)) / tau, dim)
-    return y * (grad - _sum(grad * y, positive_dim(dim, y.ndim))) / tau, None
+    return y * (grad - _sum(grad * y, one_dim(dim, y.ndim))) / tau, None
