@@ -260,7 +260,6 @@ class Hooks(Registry):
             >>> x.grad
             tensor([10., 10.])
         """
-        self._is_full_backward_hook = True
         return register(self._backward_hooks, hook, prepend=prepend)
 
     def register_full_backward_pre_hook(

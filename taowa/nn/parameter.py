@@ -99,8 +99,8 @@ class Buffer(Tensor, metaclass=_BufferMeta):
         ...     def __init__(self):
         ...         super().__init__()
         ...         self.offset = nn.Buffer(taowa.zeros(1))
-        >>> Shift().state_dict()
-        OrderedDict({'offset': tensor([0.])})
+        >>> dict(Shift().state_dict())
+        {'offset': tensor([0.])}
     """
 
     persistent: bool

@@ -45,7 +45,6 @@ class Registry:
     _buffers: dict[str, Tensor | None]
     _non_persistent_buffers_set: set[str]
     _modules: dict[str, Module | None]
-    _is_full_backward_hook: bool | None
     _backward_pre_hooks: OrderedDict[int, Callable]
     _backward_hooks: OrderedDict[int, Callable]
     _forward_hooks: OrderedDict[int, Callable]
@@ -66,7 +65,6 @@ class Registry:
             _parameters={},
             _buffers={},
             _non_persistent_buffers_set=set(),
-            _is_full_backward_hook=None,
             _modules={},
         )
         self._add_hook_tables()
@@ -95,7 +93,6 @@ class Registry:
         # A pickle of an older or foreign module may lack tables that came later.
         self._add_hook_tables()
         own.setdefault("_non_persistent_buffers_set", set())
-        own.setdefault("_is_full_backward_hook", None)
 
     # -- attributes -----------------------------------------------------------------------
 

@@ -180,8 +180,8 @@ class State(Registry):
             ...         return self.count
             ...     def set_extra_state(self, state):
             ...         self.count = state
-            >>> Counter().state_dict()
-            OrderedDict({'_extra_state': 3})
+            >>> dict(Counter().state_dict())
+            {'_extra_state': 3}
         """
         raise RuntimeError(f"{type(self).__name__} has no extra state: override get_extra_state")
 

@@ -3,6 +3,8 @@
 from collections import OrderedDict
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.nn.both import LIBRARIES, assert_same
 
@@ -189,6 +191,39 @@ MODULE_LIST = [
 def test_module_list(statement):
     after = run(statement)
     assert_same(lambda lib: after(lib, lib.nn.ModuleList(parts(lib, "aabc"))))
+
+
+def run_all(statements, lib, net):
+    """Every state that the statements lead through, errors left aside."""
+    states = []
+    for statement in statements:
+        names = {"net": net, "part": lambda w: part(lib, w), "nn": lib.nn, "r": None}
+        names["parts"] = lambda words: parts(lib, words)
+        try:
+            exec(statement, names)
+        except Exception as error:
+            states.append(type(error).__name__)
+        net = names["net"]
+        states.append(seen(net))
+        if len(net) > 30:
+            break
+    return states
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.sampled_from(SEQUENTIAL), max_size=6), st.booleans())
+def test_any_sequence_of_operations_on_a_sequential(statements, has_names):
+    def states(lib):
+        return run_all(statements, lib, named(lib) if has_names else lib.nn.Sequential())
+
+    if not (has_names and "net *= 2" in statements):  # there PyTorch fails on named children
+        assert_same(states)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.sampled_from(MODULE_LIST), max_size=6))
+def test_any_sequence_of_operations_on_a_module_list(statements):
+    assert_same(lambda lib: run_all(statements, lib, lib.nn.ModuleList(parts(lib, "ab"))))
 
 
 def test_module_list_inserts_before_the_end_as_a_list_does():

@@ -402,4 +402,4 @@ def test_old_pickles_get_the_tables_that_they_lack():
     again = Module.__new__(Module)
     again.__setstate__(state)
     assert again._forward_hooks == again._state_dict_pre_hooks == {}
-    assert again._is_full_backward_hook is None
+    assert again._non_persistent_buffers_set == set()
