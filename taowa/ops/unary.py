@@ -1,0 +1,164 @@
+"""Element-wise functions of one operand: signs, exponentials, logarithms, roots."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jax import lax
+
+from taowa.core.api import public
+from taowa.core.op import Array, op
+from taowa.ops.operands import kind_name
+
+
+@public(inplace=True, aliases=("negative",))
+@op
+def neg(input: Array):
+    """Return `-input`.
+
+    Raises:
+        RuntimeError: for bool tensors.
+
+    Example:
+        >>> import taowa
+        >>> taowa.neg(taowa.tensor([1, -2]))
+        tensor([-1,  2])
+    """
+    if input.dtype == bool:
+        raise RuntimeError(
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to "
+            "invert a mask, use the `~` or `logical_not()` operator instead."
+        )
+    return -input
+
+
+@neg.backward
+def _(grad):
+    return -grad
+
+
+@public(inplace=True, aliases=("absolute",))
+@op
+def abs(input: Array):
+    """Return the absolute values; real ones for complex elements. The slope at 0 is 0.
+
+    Example:
+        >>> import taowa
+        >>> taowa.abs(taowa.tensor([1, -2]))
+        tensor([1, 2])
+    """
+    if input.dtype == bool:
+        raise NotImplementedError("\"abs_cpu\" not implemented for 'Bool'")
+    return jnp.abs(input)
+
+
+@abs.backward
+def _(grad, input):
+    return grad * jnp.sign(input)
+
+
+@public(inplace=True)
+@op(promote="float")
+def exp(input: Array):
+    """Return `e ** input`.
+
+    Example:
+        >>> import taowa
+        >>> taowa.exp(taowa.tensor([0.0, 1.0]))
+        tensor([1.0000, 2.7183])
+    """
+    return jnp.exp(input)
+
+
+@exp.backward
+def _(grad, output):
+    return grad * jnp.conj(output)
+
+
+@public(inplace=True)
+@op(promote="float")
+def log(input: Array):
+    """Return the natural logarithms, NaN for negative real elements.
+
+    Example:
+        >>> import taowa
+        >>> taowa.log(taowa.tensor([1.0, 10.0]))
+        tensor([0.0000, 2.3026])
+    """
+    return jnp.log(input)
+
+
+@log.backward
+def _(grad, input):
+    return grad / jnp.conj(input)
+
+
+@public(inplace=True)
+@op(promote="float")
+def sqrt(input: Array):
+    """Return the square roots.
+
+    Example:
+        >>> import taowa
+        >>> taowa.sqrt(taowa.tensor([4, 2]))
+        tensor([2.0000, 1.4142])
+    """
+    return jnp.sqrt(input)
+
+
+@sqrt.backward
+def _(grad, output):
+    return grad / (2 * jnp.conj(output))
+
+
+@public(inplace=True)
+@op(promote="float")
+def rsqrt(input: Array):
+    """Return `1 / sqrt(input)`.
+
+    Example:
+        >>> import taowa
+        >>> taowa.rsqrt(taowa.tensor([4.0, 2.0]))
+        tensor([0.5000, 0.7071])
+    """
+    return lax.rsqrt(input)
+
+
+@rsqrt.backward
+def _(grad, output):
+    return -0.5 * grad * jnp.conj(output * output * output)
+
+
+@public(inplace=True)
+@op(promote="float")
+def tanh(input: Array):
+    """Return the hyperbolic tangents.
+
+    Example:
+        >>> import taowa
+        >>> taowa.tanh(taowa.tensor([0.0, 1.0]))
+        tensor([0.0000, 0.7616])
+    """
+    return jnp.tanh(input)
+
+
+@tanh.backward
+def _(grad, output):
+    return grad * jnp.conj(1 - output * output)
+
+
+@public(inplace=True)
+@op(promote="float")
+def sigmoid(input: Array):
+    """Return `1 / (1 + exp(-input))`.
+
+    Example:
+        >>> import taowa
+        >>> taowa.sigmoid(taowa.tensor([0.0, 1.0]))
+        tensor([0.5000, 0.7311])
+    """
+    return 1 / (1 + jnp.exp(-input)) if jnp.iscomplexobj(input) else lax.logistic(input)
+
+
+@sigmoid.backward
+def _(grad, output):
+    return grad * jnp.conj((1 - output) * output)
