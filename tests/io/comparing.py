@@ -24,5 +24,6 @@ def bits(tensor):
     """The bytes of a tensor's elements in row-major order."""
     if isinstance(tensor, taowa.Tensor):
         return np.ascontiguousarray(tensor.host()).tobytes()
-    plain = tensor.detach().resolve_conj().resolve_neg().contiguous().reshape(-1)
+    plain = torch.empty(tensor.numel(), dtype=tensor.dtype)
+    plain.copy_(tensor.detach().resolve_conj().resolve_neg().reshape(-1))
     return plain.view(torch.uint8).numpy().tobytes()

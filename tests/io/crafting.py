@@ -50,6 +50,12 @@ def zipped(records, folder="archive/", compression=zipfile.ZIP_STORED):
     return file.getvalue()
 
 
+def records_of(data):
+    """The records of a checkpoint."""
+    archive = zipfile.ZipFile(io.BytesIO(data))
+    return {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
+
+
 def checkpoint(pickle_bytes, data=b"\0" * 16, **records):
     """A checkpoint with this pickle and one storage, `data/0`."""
     named = {name.replace("_", "/"): value for name, value in records.items()}

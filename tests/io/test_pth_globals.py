@@ -288,3 +288,11 @@ def test_names_of_python_2_and_3_mean_the_same():
 def test_pickle_is_found_only_in_its_record():
     with pytest.raises(LoadError, match="record version is missing"):
         load_bytes(zipped({"data.pkl": pickled([1])}))
+
+
+def test_audit_hook_notices_an_open_file():
+    events.clear()
+    watching.append(True)
+    with open(os.devnull):  # noqa: PTH123  (the event of the plain call)
+        watching.clear()
+    assert [event for event, _ in events] == ["open"]
