@@ -43,7 +43,7 @@ class Limits:
     pickle_bytes: int = 64 << 20
     operations: int = 10_000_000
     stack: int = 1 << 18
-    depth: int = 256
+    depth: int = 128
     objects: int = 50_000_000
     records: int = 1 << 18
     expansion: float = 4.0

@@ -40,7 +40,7 @@ def save(
 
     Raises:
         TypeError: naming a value of another type and where it is in `obj`.
-        ValueError: if `obj` contains itself or nests deeper than 256.
+        ValueError: if `obj` contains itself or nests deeper than 128.
         CheckpointError: if the file cannot be written whole.
 
     Example:

@@ -7,7 +7,6 @@ asked for, whether they fit the file, and how many bytes they come to. Only then
 from __future__ import annotations
 
 import sys
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -286,33 +285,41 @@ class _naming:  # noqa: N801  (reads as a clause)
 # -- the format before 1.6 ----------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _LegacyPlan:
+    """What stands before the storages: the plan, where the pickle begins, the storages' order."""
+
+    plan: Plan
+    root_at: int
+    keys: list[str]
+    end: int
+
+
 def _read_legacy(source: ByteSource, maker: TensorMaker, limits: Limits) -> Any:
     window = FIRST_WINDOW
     while True:
         data = source.read_at(0, min(window, source.size))
         try:
-            plan, root_at, storages_at = _plan_legacy(data, source, limits)
+            head = _plan_legacy(data, source, limits)
             break
         except EndOfDataError:
             if window >= min(source.size, limits.pickle_bytes):
                 raise LoadError("the checkpoint is cut off inside its pickle") from None
             window *= 4
-    blobs, end = _find_blobs(source, plan, storages_at)
+    plan = head.plan
+    places, end = _find_blobs(source, plan, head.keys, head.end)
 
     def load(ref: StorageRef) -> np.ndarray:
-        array = source.read_array_at(blobs[ref.key], ref.num_bytes)
+        array = source.read_array_at(places[ref.key], ref.num_bytes)
         return array if sys.byteorder == "little" else _swapped(array, _swap_width(plan, ref))
 
     machine = Machine(data, find_nothing, limits=limits)
-    made = _run(machine, _Builder(plan, load, maker), plan, root_at)
+    made = _run(machine, _Builder(plan, load, maker), plan, head.root_at)
     source.move_to(end)
     return made
 
 
-def _plan_legacy(
-    data: bytes, source: ByteSource, limits: Limits
-) -> tuple[Plan, int, OrderedDict[str, int]]:
-    """Return the plan, where the object's pickle begins, and where each storage begins."""
+def _plan_legacy(data: bytes, source: ByteSource, limits: Limits) -> _LegacyPlan:
     machine = Machine(data, find_nothing, limits=limits)
     machine.run(0)  # the magic number, which was compared already
     if machine.run(machine.position) != LEGACY_PROTOCOL:
@@ -329,32 +336,21 @@ def _plan_legacy(
         raise LoadError("a list of storages that is none")
     if len(set(keys)) != len(keys) or set(keys) != set(plan.storages):
         raise LoadError("a list of storages other than those that the object uses")
-    return plan, root_at, _lay_out(plan, keys, machine.position)
-
-
-def _lay_out(plan: Plan, keys: list[str], position: int) -> OrderedDict[str, int]:
-    places: OrderedDict[str, int] = OrderedDict()
-    for key in keys:
-        places[key] = position
-        position += 8 + plan.storages[key].num_bytes
-    return places
+    return _LegacyPlan(plan, root_at, keys, machine.position)
 
 
 def _find_blobs(
-    source: ByteSource, plan: Plan, places: OrderedDict[str, int]
+    source: ByteSource, plan: Plan, keys: list[str], at: int
 ) -> tuple[dict[str, int], int]:
-    """Return where each storage's elements begin, and where the last ends.
-
-    Each is preceded by its number of elements, eight bytes.
-    """
-    blobs, end = {}, 0
-    for key, place in places.items():
+    """Return where each storage's elements begin, after their number, and where the last ends."""
+    places = {}
+    for key in keys:
         ref = plan.storages[key]
-        itemsize = ref.dtype.itemsize if ref.dtype else 1
-        numel = int.from_bytes(source.read_at(place, 8), "little", signed=True)
-        if numel * itemsize != ref.num_bytes:
+        numel = int.from_bytes(source.read_at(at, 8), "little", signed=True)
+        if numel * (ref.dtype.itemsize if ref.dtype else 1) != ref.num_bytes:
             raise LoadError(f"storage {key} has {numel} elements, not what its tensors need")
-        blobs[key], end = place + 8, place + 8 + ref.num_bytes
-    if end > source.size:
-        raise LoadError(f"the checkpoint is cut off: {source.size} bytes, expected {end}")
-    return blobs, end
+        places[key] = at + 8
+        at += 8 + ref.num_bytes
+    if at > source.size:
+        raise LoadError(f"the checkpoint is cut off: {source.size} bytes, expected {at}")
+    return places, at

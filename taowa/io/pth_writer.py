@@ -16,11 +16,12 @@ from taowa.core.size import Size
 from taowa.dtypes import dtype
 from taowa.io.file_kind import LEGACY_MAGIC
 from taowa.io.object_tree import is_plain_key
+from taowa.io.pickle_machine import Limits
 from taowa.io.pth_layout import STORAGE_NAMES
 from taowa.io.zip_records import ZipWriter, write_all
 
 BATCH = 1000  # items put on the stack at once
-MAX_DEPTH = 256
+MAX_DEPTH = Limits.depth
 FOLDER = "archive"
 
 
@@ -94,12 +95,17 @@ class Checkpoint:
             array = items[key].values()
             if sys.byteorder == "big":
                 array = array.byteswap()
-            write_all(file, struct.pack("<q", array.size))
+            write_all(file, struct.pack("<q", _storage_numel(items[key])))
             write_all(file, _as_bytes(array))
 
 
 def _num_bytes(item: TensorItem) -> int:
     return Size(item.size).numel() * item.dtype.itemsize
+
+
+def _storage_numel(item: TensorItem) -> int:
+    """Return the length of its storage, which for the newer types is one of bytes."""
+    return Size(item.size).numel() if item.dtype in STORAGE_NAMES else _num_bytes(item)
 
 
 def _as_bytes(array: np.ndarray) -> memoryview:
@@ -138,14 +144,14 @@ class _Pickler:
         if simple is not None:
             simple(self, obj)
             return
+        if id(obj) in self.open_ids:
+            raise ValueError(f"cannot save {self._where()}: a {kind.__name__} that contains itself")
         if self._get(id(obj)):
             return
         container = _CONTAINERS.get(kind)
         if container is None:
             self._emit_tensor(obj)
             return
-        if id(obj) in self.open_ids:
-            raise ValueError(f"cannot save {self._where()}: a {kind.__name__} that contains itself")
         if len(self.open_ids) >= MAX_DEPTH:
             raise ValueError(f"cannot save {self._where()}: nested deeper than {MAX_DEPTH}")
         self.open_ids.add(id(obj))
@@ -400,8 +406,7 @@ class _Pickler:
             self._global("torch.storage", "UntypedStorage")
         self._str(key)
         self._str(item.location)
-        itemsize = item.dtype.itemsize if item.dtype in STORAGE_NAMES else 1
-        self._int(_num_bytes(item) // itemsize)
+        self._int(_storage_numel(item))
         if self.is_legacy:
             self._none(None)
         self.out += b"tQ"
