@@ -32,6 +32,7 @@ def live_nodes(nodes: list[Node]) -> tuple[list[Node], list[Node]]:
         live.append(node)
         for source in node.inputs:
             source.uses += 1
+        source = None  # a loop variable is a reference too
         if extra > 0:
             held.append(node)
             node.place = ON_TAPE
