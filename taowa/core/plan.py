@@ -81,7 +81,8 @@ class Plan:
     def saved(self, wanted: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return which inputs and which outputs the gradient towards `wanted` inputs reads."""
         if wanted not in self._saved:
-            self._saved[wanted] = _values_read(self, wanted)
+            is_projection = self.index is not None
+            self._saved[wanted] = ((), ()) if is_projection else _values_read(self, wanted)
         return self._saved[wanted]
 
     def grad_plan(self, wanted: tuple[int, ...], given: tuple[int, ...]) -> Plan:
