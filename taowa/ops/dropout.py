@@ -71,10 +71,25 @@ def _require_probability(p: float) -> None:
         raise RuntimeError(f"dropout probability has to be between 0 and 1, but got {p}")
 
 
-def _num_feature_dims(input: Tensor) -> int:
+def _require_features(input: Tensor) -> None:
     if input.ndim < 2:  # noqa: PLR2004
         raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
-    return 2
+
+
+def drop_channels(input: Tensor, p: float, train: bool, num_dims: int) -> Tensor:
+    """Return `input` with one decision for all elements that follow the first dimensions.
+
+    Args:
+        num_dims: How many dimensions tell decisions apart, 2 for `(N, C, ...)`.
+
+    Example:
+        >>> import taowa
+        >>> drop_channels(taowa.ones(2, 3), 1.0, True, 1).sum()
+        tensor(0.)
+    """
+    if not train or p == 0:
+        return input
+    return _scale_kept(input, keep_mask(input, p, num_dims), p)
 
 
 @public(inplace=True, is_method=False)
@@ -112,9 +127,8 @@ def feature_dropout(input: Tensor, p: float, train: bool) -> Tensor:
         tensor(0.)
     """
     _require_probability(p)
-    if not train or p == 0:
-        return input
-    return _scale_kept(input, keep_mask(input, p, _num_feature_dims(input)), p)
+    _require_features(input)
+    return drop_channels(input, p, train, 2)
 
 
 @public(inplace=True, is_method=False)
@@ -150,4 +164,5 @@ def feature_alpha_dropout(input: Tensor, p: float, train: bool) -> Tensor:
     _require_probability(p)
     if not train or p == 0:
         return input
-    return _saturate_dropped(input, keep_mask(input, p, _num_feature_dims(input)), p)
+    _require_features(input)
+    return _saturate_dropped(input, keep_mask(input, p, 2), p)

@@ -67,6 +67,16 @@ def require_no_bool(input: Any, other: Any) -> None:
         raise RuntimeError(_BOOL_MINUS.format("a bool tensor"))
 
 
+def require_no_bool_alpha(input: Any, other: Any, alpha: Any) -> None:
+    """Raise PyTorch's error for a bool multiplier of operands that are not both bool.
+
+    Example:
+        >>> require_no_bool_alpha(True, True, True)
+    """
+    if alpha.__class__ is bool and not (is_bool(input) and is_bool(other)):
+        raise RuntimeError("Boolean alpha only supported for Boolean results.")
+
+
 def require_alpha(input: Any, alpha: Any) -> None:
     """Raise PyTorch's error for a multiplier of higher kind than the result.
 

@@ -10,7 +10,7 @@ from taowa.core import autograd
 from taowa.core.api import public
 from taowa.core.op import Array, Scalar, op
 from taowa.core.tensor import Tensor
-from taowa.ops.operands import is_exact, kind_name, require_alpha, require_no_bool
+from taowa.ops.operands import is_exact, kind_name, require_alpha, require_no_bool, require_no_bool_alpha
 
 
 @op(promote="same")
@@ -27,7 +27,7 @@ def _(grad):
 def _add_scaled(input: Array, other: Array, alpha: Scalar):
     require_alpha(input, alpha)
     if input.dtype == bool:
-        return input | (other & alpha)
+        return input | (other & (alpha != 0))
     return input + other * alpha
 
 
@@ -47,6 +47,7 @@ def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """
     if alpha.__class__ is int and alpha == 1:
         return _add(input, other)
+    require_no_bool_alpha(input, other, alpha)
     return _add_scaled(input, other, alpha)
 
 
@@ -89,6 +90,7 @@ def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     require_no_bool(input, other)
     if alpha.__class__ is int and alpha == 1:
         return _sub(input, other)
+    require_no_bool_alpha(input, other, alpha)
     return _sub_scaled(input, other, alpha)
 
 
