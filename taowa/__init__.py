@@ -49,7 +49,8 @@ globals().update({d.name: d for d in _dtypes.ALL})
 globals().update(_dtypes.ALIASES)
 globals().update(_NAMES)
 
-from taowa import autograd  # noqa: E402
+from taowa import autograd, nn, optim, utils  # noqa: E402
+from taowa.io import load, save  # noqa: E402
 
 
 def __getattr__(name: str) -> Any:
