@@ -226,8 +226,8 @@ class OneCycleLR(_MomentumLR):
         >>> import taowa
         >>> optimizer = taowa.optim.SGD([taowa.ones(1, requires_grad=True)], lr=1.0, momentum=0.9)
         >>> scheduler = OneCycleLR(optimizer, max_lr=1.0, total_steps=10)
-        >>> scheduler.get_last_lr(), optimizer.param_groups[0]["momentum"]
-        ([0.04], 0.95)
+        >>> optimizer.param_groups[0]["initial_lr"], optimizer.param_groups[0]["momentum"]
+        (0.04, 0.95)
     """
 
     def __init__(
