@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -11,39 +12,18 @@ import numpy as np
 from taowa.core import lens as lenses
 from taowa.core.context import context
 from taowa.core.device import canonical, device, jax_device, of_array
-from taowa.core.lens import Lens, contiguous_strides
+from taowa.core.layout import Layout
+from taowa.core.lens import Lens
 from taowa.core.node import Aval, Leaf, Node, host_leaf, leaf
 from taowa.core.program import value_of
 from taowa.core.protocols import Protocols
 from taowa.core.size import Size
+from taowa.core.storage import Storage
 from taowa.core.tape import GradFn, RemovableHandle
 from taowa.dtypes import dtype, from_numpy_dtype
 
 
-class Storage:
-    """The memory that a tensor and its views share: the node that is its value now.
-
-    Attributes:
-        node: The current value. Writing rebinds it; nothing below is ever mutated.
-        version: Grows with every write, so that views know when to read again.
-        token: Identity for `data_ptr`.
-    """
-
-    __slots__ = ("__weakref__", "node", "version")
-
-    def __init__(self, node: Node):
-        self.node = node
-        self.version = 0
-
-    def rebind(self, node: Node) -> None:
-        """Make `node` the current value; the old value's buffer may then be donated."""
-        self.node.is_retired = True
-        node.is_retired = False
-        self.node = node
-        self.version += 1
-
-
-class Tensor(Protocols):
+class Tensor(Layout, Protocols):
     """A multi-dimensional array with gradients, as `torch.Tensor`.
 
     Tensors come from factory functions (`taowa.tensor`, `taowa.zeros`), not from this class.
@@ -60,6 +40,7 @@ class Tensor(Protocols):
     _base: Tensor | None = None
     _version_read = 0  # of a view: the storage's version that `_read` was read from
     _read: Node | None = None
+    _follows = True  # of a view: it is on the tape when its base is
     _grad: Tensor | None = None
     _retains_grad = False
     _is_inference = False
@@ -87,16 +68,25 @@ class Tensor(Protocols):
 
     def _read_again(self) -> None:
         storage = self._storage
-        base = self._base
-        edge = base._edge if base is not None else None
+        edge = self._base_edge()
         array = storage.node.array
         if edge is None and array.__class__ is np.ndarray:
             self._read = host_leaf(lenses.host_view(self._lens, array), storage.node.aval.device)
         else:
             self._read, read_edge = lenses.read(context(), self._lens, (storage.node, edge))
-            if base is not None:
+            if edge is not None:
                 self._edge = read_edge
         self._version_read = storage.version
+
+    def _root(self) -> Tensor | None:
+        """Return the tensor that this one is a view of, and no view itself."""
+        base = self._base
+        # A base that became a view of its own memory (`x.t_()`) has left a root behind.
+        return base._base if base is not None and base._lens else base
+
+    def _base_edge(self) -> Any:
+        root = self._root()
+        return root._edge if root is not None and self._follows else None
 
     def _tape(self) -> Any:
         """Return where the tape goes on from this tensor: a Node, a Leaf or None."""
@@ -108,20 +98,30 @@ class Tensor(Protocols):
         """Make `node` this tensor's value, through the view if it is one."""
         ctx = context()
         self._require_writable(ctx)
-        storage = self._storage
-        if not self._lens:
-            storage.rebind(node)
-            if ctx.grad_enabled and (edge is not None or self._edge.__class__ is not Leaf):
-                self._edge = edge
+        if self._lens:
+            self._write_view(ctx, node, edge)
             return
-        base = self._base
-        base_edge = base._edge if base is not None and ctx.grad_enabled else None
-        new_node, new_edge = lenses.write(ctx, self._lens, (storage.node, base_edge), (node, edge))
-        storage.rebind(new_node)
-        if base is not None and ctx.grad_enabled:
-            base._edge = new_edge if new_edge is not None else base._edge
+        storage = self._storage
+        if ctx.grad_enabled and self._edge.__class__ is not Leaf:
+            if edge is None and self._edge is not None:
+                node, edge = lenses.overwrite(ctx, (storage.node, self._edge), node)
             self._edge = edge
+        storage.rebind(node)
+
+    def _write_view(self, ctx: Any, node: Node, edge: Any) -> None:
+        storage, root = self._storage, self._root()
+        old = root._edge if root is not None and ctx.grad_enabled else None
+        new_node, new_edge = lenses.write(ctx, self._lens, (storage.node, old), (node, edge))
+        if old is not None and new_edge is None:
+            new_node, new_edge = lenses.overwrite(ctx, (storage.node, old), new_node)
+        storage.rebind(new_node)
         self._read, self._version_read = node, storage.version
+        if root is not None and ctx.grad_enabled:
+            root._edge = new_edge
+            if edge is not None or new_edge is None:
+                self._edge = edge
+            else:
+                self._version_read = -1  # an untracked value in a tracked base: read it from there
 
     def _require_writable(self, ctx: Any) -> None:
         if not ctx.grad_enabled:
@@ -130,9 +130,18 @@ class Tensor(Protocols):
             raise RuntimeError(
                 "a leaf Variable that requires grad is being used in an in-place operation."
             )
-        if self._base is not None and self._base._edge.__class__ is Leaf:
+        root = self._root()
+        if root is None or root._edge is None:
+            return
+        if root._edge.__class__ is Leaf:
             raise RuntimeError(
-                "a view of a leaf Variable that requires grad is being used in an in-place operation."
+                "a view of a leaf Variable that requires grad is being used in an in-place "
+                "operation."
+            )
+        if not self._follows:
+            raise RuntimeError(
+                "A view was created in no_grad mode and is being modified inplace with grad mode "
+                "enabled. Make the view where gradients are enabled, or write under no_grad()."
             )
 
     @property
@@ -159,15 +168,37 @@ class Tensor(Protocols):
         """Replace the whole value by a NumPy array of the same shape that nobody writes to."""
         aval = self._aval
         array = np.broadcast_to(np.asarray(array, aval.dtype.np), aval.shape)
-        storage = self._storage
-        held = storage.node.array
-        if self._lens and held.__class__ is np.ndarray and not _is_tracked(self._base):
-            self._require_writable(context())
-            whole = held.copy()
-            lenses.host_view(self._lens, whole)[...] = array
-            storage.rebind(host_leaf(whole, aval.device))
+        if self._lens and self._is_free_on_host():
+            self.edit_host(lambda memory: memory.__setitem__(..., array))
             return
         self._write(host_leaf(array, aval.device), None)
+
+    def edit_host(self, edit: Callable[[np.ndarray], Any]) -> None:
+        """Let `edit` write to this tensor's memory; only where `_is_free_on_host`.
+
+        The memory is only copied where somebody else may still read the old value, so that
+        filling a large tensor row by row takes linear time.
+        """
+        lenses.require_no_overlap(self._lens)
+        if self._lens:
+            self._read = None
+        memory = self._storage.own_array()
+        edit(lenses.host_view(self._lens, memory))
+
+    def _is_free_on_host(self) -> bool:
+        """Return whether the memory is a NumPy array that can change unseen by the tape.
+
+        Raises:
+            RuntimeError: if writing is refused.
+        """
+        ctx = context()
+        self._require_writable(ctx)
+        if self._storage.node.array.__class__ is not np.ndarray:
+            return False
+        if not ctx.grad_enabled:
+            return True
+        root = self._root()
+        return self._edge is None and (root is None or root._edge is None)
 
     def numpy(self, *, force: bool = False) -> np.ndarray:
         """Return the value as a NumPy array of one's own.
@@ -184,7 +215,8 @@ class Tensor(Protocols):
         """
         if self.requires_grad and not force:
             raise RuntimeError(
-                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+                "Can't call numpy() on Tensor that requires grad. "
+                "Use tensor.detach().numpy() instead."
             )
         if self.device.type != "cpu" and not force:
             raise TypeError(
@@ -326,7 +358,7 @@ class Tensor(Protocols):
         """
         alias = wrap_storage(self._storage, None)
         if self._lens:
-            alias._lens = self._lens
+            alias._lens, alias._base = self._lens, wrap_storage(self._storage, None)
             alias._read, alias._version_read = self._node(), self._storage.version
         return alias
 
@@ -373,45 +405,7 @@ class Tensor(Protocols):
             edge.post_hooks = {}
         return RemovableHandle(edge.post_hooks, hook)
 
-    # -- layout ---------------------------------------------------------------------------
-
-    def _strides(self) -> tuple[tuple[int, ...], int]:
-        if not self._lens:
-            return contiguous_strides(self._aval.shape), 0
-        return lenses.strides_of(self._lens, self._storage.node.aval)
-
-    def stride(self, dim: int | None = None) -> Any:
-        """Return how far apart neighbours are in memory, in elements."""
-        strides = self._strides()[0]
-        return strides if dim is None else strides[dim]
-
-    def storage_offset(self) -> int:
-        """Return where in the storage the tensor begins, in elements."""
-        return self._strides()[1]
-
-    def is_contiguous(self, memory_format: Any = None) -> bool:
-        """Return whether the elements lie in row-major order without gaps."""
-        if not self._lens:
-            return True
-        shape = self._aval.shape
-        expected = contiguous_strides(shape)
-        pairs = zip(shape, self.stride(), expected, strict=True)
-        return 0 in shape or all(n == 1 or a == b for n, a, b in pairs)
-
-    def _is_view(self) -> bool:
-        return self._base is not None
-
-    @property
-    def _version(self) -> int:
-        return self._storage.version
-
-    def data_ptr(self) -> int:
-        """Return a number that is the same for tensors that begin at the same memory."""
-        return id(self._storage) + self.storage_offset() * self.dtype.itemsize
-
-    def untyped_storage(self) -> Storage:
-        """Return the memory shared by this tensor and its views."""
-        return self._storage
+    # -- making tensors --------------------------------------------------------------------
 
     @classmethod
     def _from_node(cls, node: Node, edge: Any = None) -> Tensor:
@@ -472,10 +466,6 @@ def from_jax(array: jax.Array) -> Tensor:
     )
 
 
-def _is_tracked(base: Tensor | None) -> bool:
-    return base is not None and base._edge is not None
-
-
 def _keep_grad(keep: weakref.ref, grad: Tensor) -> None:
     tensor = keep()
     if tensor is not None:
@@ -485,7 +475,8 @@ def _keep_grad(keep: weakref.ref, grad: Tensor) -> None:
 def _require_fitting_grad(tensor: Tensor, grad: Any) -> None:
     if not isinstance(grad, Tensor):
         raise TypeError(
-            f"assigned grad expected to be a Tensor or None but got grad of type {type(grad).__name__}"
+            "assigned grad expected to be a Tensor or None but got grad of type "
+            f"{type(grad).__name__}"
         )
     if grad.shape != tensor.shape:
         raise RuntimeError(
