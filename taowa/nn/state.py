@@ -277,7 +277,7 @@ class State(Registry):
                 f"object from checkpoint but received {type(value)}"
             ]
         if len(tensor.shape) == 0 and tuple(value.shape) == (1,):
-            value = value[0]  # files of the time before scalars have one element instead
+            value = value.reshape(())  # files from before there were scalars have one element
         if value.shape != tensor.shape:
             return [
                 f"size mismatch for {key}: copying a param with shape {value.shape} from "

@@ -1,5 +1,8 @@
 """`to` and its relatives change a module in place, as PyTorch's do."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -176,3 +179,14 @@ def test_zero_grad_cuts_the_gradient_off_from_the_tape():
     net.zero_grad(set_to_none=False)
     assert not weight.grad.requires_grad
     assert outcome(lambda: weight.grad.tolist()) == "returns [0.0, 0.0]"
+
+
+def test_nothing_is_compiled_for_moving_a_models_values():
+    net = mixed(TAOWA)
+    before = taowa.explain()
+    twin = copy.deepcopy(net).double()
+    twin.load_state_dict(net.state_dict())
+    net.load_state_dict(pickle.loads(pickle.dumps(twin)).state_dict(), assign=True)
+    net.zero_grad()
+    assert types(net) == types(twin)
+    assert (taowa.explain() - before).dispatches == 0

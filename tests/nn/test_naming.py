@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import pytest
 
+import taowa
 from taowa.core.context import context
 from taowa.nn.module import Module
 from taowa.nn.naming import module_path, typename
@@ -124,3 +125,28 @@ def test_outermost_call_alone_tells_the_engine(monkeypatch):
     with pytest.raises(ValueError, match="wrong"):
         net_failing_with(ValueError("wrong"))(1)
     assert [t for t in told if isinstance(t, str)] == ["enter", "leave", "enter"]
+
+
+class Square(Module):
+    def forward(self, x):
+        return x * x
+
+
+def test_evaluation_is_dispatched_once_when_the_outermost_call_returns():
+    net, x = TAOWA.nn.Sequential(Square(), TAOWA.nn.Sequential(Square())), TAOWA.ones(2)
+    before = taowa.explain()
+    with taowa.no_grad():
+        y = net(x)
+    done = taowa.explain() - before
+    assert (done.dispatches, done.num_pending) == (1, 0)
+    assert y.tolist() == [1, 1]
+
+
+def test_training_is_not_cut_where_a_module_returns():
+    x = TAOWA.ones(2).requires_grad_()
+    before = taowa.explain()
+    y = Square()(Square()(x))
+    assert (taowa.explain() - before).dispatches == 0
+    y.sum().backward()
+    Square()(x)  # the next forward pass dispatches the finished backward pass
+    assert (taowa.explain() - before).dispatches == 1
