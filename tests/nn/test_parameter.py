@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
+import taowa
 from taowa.core.tensor import Tensor, from_array
 from taowa.nn.module import Module
 from taowa.nn.parameter import Buffer, Parameter
@@ -183,3 +184,19 @@ def test_buffer_keeps_its_mark_when_copied_and_pickled():
 def test_parameter_named_like_a_buffer_is_no_buffer():
     assert not isinstance(TAOWA.parameter(1), Buffer)
     assert not isinstance(Buffer(TAOWA.ones(1)), Parameter)
+
+
+def test_copy_survives_the_training_of_the_original():
+    param = TAOWA.parameter(3)
+    with taowa.no_grad():
+        param.add_(TAOWA.ones(3))
+    taowa.flush()
+    twin = copy.deepcopy(param)  # starts on the same device buffer, which steps may reuse
+    for _ in range(3):
+        (param * param).sum().backward()
+        with taowa.no_grad():
+            param.sub_(param.grad * 0.25)
+        param.grad = None
+        taowa.flush()
+    assert param.tolist() == [0.25] * 3
+    assert twin.tolist() == [2, 2, 2]
