@@ -1,0 +1,181 @@
+"""Batch normalisation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from taowa.core.tensor import Tensor, from_array
+from taowa.nn import functional as F
+from taowa.nn import init
+from taowa.nn.module import Module
+from taowa.nn.parameter import Parameter
+from taowa.ops.creation import empty, ones, zeros
+
+__all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d"]
+
+
+class _BatchNorm(Module):
+    """Normalise each channel over the batch, or by running statistics in evaluation."""
+
+    _version = 2
+    __constants__ = ["affine", "eps", "momentum", "num_features", "track_running_stats"]
+    _ranks: tuple[int, ...]
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ):
+        super().__init__()
+        self.num_features = num_features
+        self.eps = eps
+        self.momentum = momentum
+        self.affine = affine
+        self.track_running_stats = track_running_stats
+        options = {"device": device, "dtype": dtype}
+        for name in ("weight", "bias"):
+            made = Parameter(empty(num_features, **options)) if affine else None
+            self.register_parameter(name, made)
+        tracks = track_running_stats
+        self.register_buffer("running_mean", zeros(num_features, **options) if tracks else None)
+        self.register_buffer("running_var", ones(num_features, **options) if tracks else None)
+        counter = from_array(np.zeros((), np.int64), device=device) if tracks else None
+        self.register_buffer("num_batches_tracked", counter)
+        self.reset_parameters()
+
+    def reset_running_stats(self) -> None:
+        """Forget what was seen so far."""
+        if self.track_running_stats:
+            self.running_mean.zero_()
+            self.running_var.fill_(1)
+            self.num_batches_tracked.zero_()
+
+    def reset_parameters(self) -> None:
+        """Make the layer as new."""
+        self.reset_running_stats()
+        if self.affine:
+            init.ones_(self.weight)
+            init.zeros_(self.bias)
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.ndim not in self._ranks:
+            expected = " or ".join(f"{r}D" for r in self._ranks)
+            raise ValueError(f"expected {expected} input (got {input.ndim}D input)")
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the normalised input; in training, update the running statistics."""
+        self._check_input_dim(input)
+        uses_batch = self.training or self.running_mean is None
+        updates = self.training and self.track_running_stats
+        momentum = 0.0 if self.momentum is None else self.momentum
+        if updates and self.num_batches_tracked is not None:
+            # Counted on the host: it is never part of a program.
+            count = self.num_batches_tracked.host() + 1
+            self.num_batches_tracked.set_host(count)
+            if self.momentum is None:
+                momentum = 1.0 / float(count)
+        keeps = not self.training or self.track_running_stats
+        return F.batch_norm(
+            input, self.running_mean if keeps else None, self.running_var if keeps else None,
+            self.weight, self.bias, uses_batch, momentum, self.eps,
+        )  # fmt: skip
+
+    def extra_repr(self) -> str:
+        """Return the options for the printed form."""
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            f"track_running_stats={self.track_running_stats}"
+        )
+
+    def _load_from_state_dict(
+        self, state_dict: dict, prefix: str, local_metadata: dict, *rest: Any
+    ) -> None:
+        version = local_metadata.get("version")
+        name = f"{prefix}num_batches_tracked"
+        if (version is None or version < 2) and self.track_running_stats and name not in state_dict:  # noqa: PLR2004
+            # Files from before version 2 do not count batches.
+            state_dict[name] = from_array(np.zeros((), np.int64))
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
+
+
+class BatchNorm1d(_BatchNorm):
+    """Normalise each channel of vectors or signals over the batch.
+
+    Args:
+        num_features: Channels C.
+        eps: Added to the variance.
+        momentum: Weight of the new observation, in (0, 1]; `None` = cumulative mean.
+        affine: Whether to learn a scale and a shift for each channel.
+        track_running_stats: Whether to keep running statistics for evaluation.
+
+    Shape:
+        input `(N, C)` or `(N, C, L)` -> output of the same shape
+
+    References:
+        Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167
+
+    Example:
+        >>> import taowa
+        >>> BatchNorm1d(2)(taowa.tensor([[1.0, 5.0], [3.0, 9.0]])).detach()
+        tensor([[-1.0000, -1.0000],
+                [ 1.0000,  1.0000]])
+    """
+
+    _ranks = (2, 3)
+
+
+class BatchNorm2d(_BatchNorm):
+    """Normalise each channel of images over the batch.
+
+    Args:
+        num_features: Channels C.
+        eps: Added to the variance.
+        momentum: Weight of the new observation, in (0, 1]; `None` = cumulative mean.
+        affine: Whether to learn a scale and a shift for each channel.
+        track_running_stats: Whether to keep running statistics for evaluation.
+
+    Shape:
+        input `(N, C, H, W)` -> output of the same shape
+
+    References:
+        Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167
+
+    Example:
+        >>> import taowa
+        >>> BatchNorm2d(3)(taowa.ones(2, 3, 4, 4)).shape
+        torch.Size([2, 3, 4, 4])
+    """
+
+    _ranks = (4,)
+
+
+class BatchNorm3d(_BatchNorm):
+    """Normalise each channel of volumes over the batch.
+
+    Args:
+        num_features: Channels C.
+        eps: Added to the variance.
+        momentum: Weight of the new observation, in (0, 1]; `None` = cumulative mean.
+        affine: Whether to learn a scale and a shift for each channel.
+        track_running_stats: Whether to keep running statistics for evaluation.
+
+    Shape:
+        input `(N, C, D, H, W)` -> output of the same shape
+
+    References:
+        Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167
+
+    Example:
+        >>> import taowa
+        >>> BatchNorm3d(1)(taowa.ones(2, 1, 2, 2, 2)).shape
+        torch.Size([2, 1, 2, 2, 2])
+    """
+
+    _ranks = (5,)
