@@ -1,0 +1,91 @@
+"""Repeating elements, without memory where that is possible."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from taowa.core.api import public
+from taowa.core.draw_types import pytorch_name
+from taowa.core.tensor import Tensor
+from taowa.ops.view_steps import expanded
+from taowa.ops.views import sizes_of
+
+
+@public(is_function=False)
+def expand(self: Tensor, *sizes: Any, size: Any = None, implicit: bool = False) -> Tensor:
+    """Return a view in which dimensions of size one are repeated, without using memory.
+
+    Args:
+        sizes: The new sizes; -1 keeps one; further ones may stand in front.
+
+    Raises:
+        RuntimeError: if another dimension would change.
+
+    Example:
+        >>> import taowa
+        >>> taowa.ones(2, 1).expand(-1, 3)
+        tensor([[1., 1., 1.],
+                [1., 1., 1.]])
+    """
+    old = self._aval.shape
+    given = sizes_of(sizes, size)
+    extra = len(given) - len(old)
+    require_enough_sizes(self, given)
+    new = list(given)
+    for place, n in enumerate(given):
+        if place < extra:
+            if n < 0:
+                raise RuntimeError(
+                    f"The expanded size of the tensor ({n}) isn't allowed in a leading, "
+                    f"non-existing dimension {place}"
+                )
+        elif n == -1:
+            new[place] = old[place - extra]
+        elif n != old[place - extra] and (old[place - extra] != 1 or n < 0):
+            raise RuntimeError(
+                f"The expanded size of the tensor ({n}) must match the existing size "
+                f"({old[place - extra]}) at non-singleton dimension {place}.  Target sizes: "
+                f"{list(given)}.  Tensor sizes: {list(old)}"
+            )
+    return expanded(self, tuple(new))
+
+
+def require_enough_sizes(input: Tensor, sizes: tuple[int, ...]) -> None:
+    """Raise PyTorch's error for an expansion to fewer dimensions.
+
+    Example:
+        >>> import taowa
+        >>> require_enough_sizes(taowa.ones(2), (2,))
+    """
+    shape = input._aval.shape
+    if len(sizes) < len(shape):
+        kind = pytorch_name(input.dtype.np)
+        raise RuntimeError(
+            f"expand(torch.{kind}Tensor{{{list(shape)}}}, size={list(sizes)}): the number of sizes "
+            f"provided ({len(sizes)}) must be greater or equal to the number of dimensions in the "
+            f"tensor ({len(shape)})"
+        )
+
+
+@public(is_function=False)
+def expand_as(self: Tensor, other: Tensor) -> Tensor:
+    """Return a view repeated to the shape of `other`.
+
+    Example:
+        >>> import taowa
+        >>> taowa.ones(2, 1).expand_as(taowa.ones(2, 3)).shape
+        torch.Size([2, 3])
+    """
+    return expand(self, other._aval.shape)
+
+
+@public
+def broadcast_to(input: Tensor, *sizes: Any, size: Any = None) -> Tensor:
+    """Return a view repeated to the given shape.
+
+    Example:
+        >>> import taowa
+        >>> taowa.broadcast_to(taowa.ones(3), (2, 3)).shape
+        torch.Size([2, 3])
+    """
+    return expand(input, *sizes, size=size)
