@@ -101,3 +101,22 @@ def require_real(name: str, array: Any) -> None:
     """
     if jnp.iscomplexobj(array):
         raise NotImplementedError(f"{name} is not supported for complex inputs")
+
+
+def forbid_backward(result: Tensor, name: str) -> Tensor:
+    """Return a result through which going backward raises PyTorch's error.
+
+    Example:
+        >>> import taowa
+        >>> x = forbid_backward(taowa.ones(1, requires_grad=True) * 2, "zeta")
+        >>> x.backward()
+        Traceback (most recent call last):
+        RuntimeError: derivative for aten::zeta is not implemented
+    """
+    if result._edge is not None:
+        result._edge.function = lambda *_: _raise_no_derivative(name)
+    return result
+
+
+def _raise_no_derivative(name: str) -> Any:
+    raise RuntimeError(f"derivative for aten::{name} is not implemented")

@@ -7,10 +7,17 @@ from typing import Any
 import jax.numpy as jnp
 
 from taowa.core import autograd
-from taowa.core.api import public
+from taowa.core.api import public, write_inplace
 from taowa.core.op import Array, Scalar, op
 from taowa.core.tensor import Tensor
-from taowa.ops.operands import is_exact, kind_name, require_alpha, require_no_bool, require_no_bool_alpha
+from taowa.ops.operands import (
+    forbid_backward,
+    is_exact,
+    kind_name,
+    require_alpha,
+    require_no_bool,
+    require_no_bool_alpha,
+)
 
 
 @op(promote="same")
@@ -234,7 +241,7 @@ def floor_divide(input: Any, other: Any) -> Tensor:
         >>> taowa.floor_divide(taowa.tensor([-7, 7]), 2)
         tensor([-4,  3])
     """
-    return div(input, other, rounding_mode="floor")
+    return forbid_backward(div(input, other, rounding_mode="floor"), "floor_divide")
 
 
 @op(name="remainder", promote="same")
@@ -430,8 +437,8 @@ def pow(input: Any, exponent: Any) -> Tensor:
     return _pow(input, exponent)
 
 
-@public(inplace=True)
-@op(name="float_power")
+@public
+@op
 def float_power(input: Array, exponent: Array):
     """Return the power computed in float64 (complex128 for complex operands).
 
@@ -442,5 +449,25 @@ def float_power(input: Array, exponent: Array):
     """
     is_complex = jnp.iscomplexobj(input) or jnp.iscomplexobj(exponent)
     wide = jnp.complex128 if is_complex else jnp.float64
-    return jnp.power(jnp.asarray(input, wide), jnp.asarray(exponent, wide))
+    return jnp.power(input.astype(wide), exponent.astype(wide))
 
+
+@public(is_function=False)
+def float_power_(self: Tensor, exponent: Any) -> Tensor:
+    """Write the power, computed in float64, into this tensor and return it.
+
+    Raises:
+        RuntimeError: unless the tensor has the type of the result.
+
+    Example:
+        >>> import taowa
+        >>> taowa.ones(2, dtype=taowa.float64).float_power_(2)
+        tensor([1., 1.], dtype=torch.float64)
+    """
+    result = float_power(self, exponent)
+    if result.dtype is not self.dtype:
+        raise RuntimeError(
+            f"the base given to float_power_ has dtype {self.dtype.name} but the operation's "
+            f"result requires dtype {result.dtype.name}"
+        )
+    return write_inplace(self, result)

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from taowa.core.api import public
 from taowa.core.op import Array, op
+from taowa.core.tensor import Tensor
+from taowa.ops.operands import kind_name, require_real
+from taowa.ops.precision import wide
 from taowa.ops.operands import kind_name
+
+
+_LN_2, _LN_10 = np.log(2).item(), np.log(10).item()
 
 
 @public(inplace=True, aliases=("negative",))
@@ -162,3 +171,334 @@ def sigmoid(input: Array):
 @sigmoid.backward
 def _(grad, output):
     return grad * jnp.conj((1 - output) * output)
+
+
+@public(inplace=True)
+@op(promote="float")
+def exp2(input: Array):
+    """Return `2 ** input`.
+
+    Example:
+        >>> import taowa
+        >>> taowa.exp2(taowa.tensor([0.0, 3.0]))
+        tensor([1., 8.])
+    """
+    return jnp.exp2(input)
+
+
+@exp2.backward
+def _(grad, output):
+    return grad * jnp.conj(output) * _LN_2
+
+
+@public(inplace=True)
+@op(promote="float")
+def expm1(input: Array):
+    """Return `exp(input) - 1`, exact near zero.
+
+    Example:
+        >>> import taowa
+        >>> taowa.expm1(taowa.tensor([0.0, 1.0]))
+        tensor([0.0000, 1.7183])
+    """
+    return jnp.expm1(input)
+
+
+@expm1.backward
+def _(grad, output):
+    return grad * jnp.conj(output + 1)
+
+
+@public(inplace=True)
+@op(promote="float")
+def log1p(input: Array):
+    """Return `log(1 + input)`, exact near zero.
+
+    Example:
+        >>> import taowa
+        >>> taowa.log1p(taowa.tensor([0.0, 1.0]))
+        tensor([0.0000, 0.6931])
+    """
+    return jnp.log1p(input)
+
+
+@log1p.backward
+def _(grad, input):
+    return grad / jnp.conj(input + 1)
+
+
+@public(inplace=True)
+@op(promote="float")
+def log2(input: Array):
+    """Return the logarithms to base 2.
+
+    Example:
+        >>> import taowa
+        >>> taowa.log2(taowa.tensor([1.0, 8.0]))
+        tensor([0., 3.])
+    """
+    return jnp.log2(input)
+
+
+@log2.backward
+def _(grad, input):
+    return grad / (jnp.conj(input) * _LN_2)
+
+
+@public(inplace=True)
+@op(promote="float")
+def log10(input: Array):
+    """Return the logarithms to base 10.
+
+    Example:
+        >>> import taowa
+        >>> taowa.log10(taowa.tensor([1.0, 1000.0]))
+        tensor([0., 3.])
+    """
+    return jnp.log10(input)
+
+
+@log10.backward
+def _(grad, input):
+    return grad / (jnp.conj(input) * _LN_10)
+
+
+@public(inplace=True)
+@op(promote="float")
+def reciprocal(input: Array):
+    """Return `1 / input`.
+
+    Example:
+        >>> import taowa
+        >>> taowa.reciprocal(taowa.tensor([2, 4]))
+        tensor([0.5000, 0.2500])
+    """
+    return 1 / input
+
+
+@reciprocal.backward
+def _(grad, output):
+    return -grad * jnp.conj(output * output)
+
+
+def _rounded(function: Any, name: str, input: Any) -> Any:
+    """Return integers as they are and floating-point numbers rounded."""
+    require_real(name, input)
+    if input.dtype == bool:
+        raise NotImplementedError(f"\"{name}_cpu\" not implemented for 'Bool'")
+    return function(input) if jnp.issubdtype(input.dtype, jnp.floating) else input
+
+
+@public(inplace=True)
+@op
+def floor(input: Array):
+    """Return the largest integers not above the elements; the gradient is zero.
+
+    Example:
+        >>> import taowa
+        >>> taowa.floor(taowa.tensor([-1.5, 1.5]))
+        tensor([-2.,  1.])
+    """
+    return _rounded(jnp.floor, "floor", input)
+
+
+@floor.backward
+def _(grad):
+    return jnp.zeros_like(grad)
+
+
+@public(inplace=True)
+@op
+def ceil(input: Array):
+    """Return the smallest integers not below the elements; the gradient is zero.
+
+    Example:
+        >>> import taowa
+        >>> taowa.ceil(taowa.tensor([-1.5, 1.5]))
+        tensor([-1.,  2.])
+    """
+    return _rounded(jnp.ceil, "ceil", input)
+
+
+@ceil.backward
+def _(grad):
+    return jnp.zeros_like(grad)
+
+
+@public(inplace=True, aliases=("fix",))
+@op
+def trunc(input: Array):
+    """Return the elements rounded towards zero; the gradient is zero.
+
+    Example:
+        >>> import taowa
+        >>> taowa.trunc(taowa.tensor([-1.5, 1.5]))
+        tensor([-1.,  1.])
+    """
+    return _rounded(jnp.trunc, "trunc", input)
+
+
+@trunc.backward
+def _(grad):
+    return jnp.zeros_like(grad)
+
+
+@op(name="round")
+def _round(input: Array, decimals: int):
+    if decimals == 0:
+        return _rounded(jnp.round, "round", input)
+    if not jnp.issubdtype(input.dtype, jnp.floating):
+        raise NotImplementedError(f"\"round_cpu\" not implemented for '{kind_name(input)}'")
+    scale = 10.0 ** (decimals if decimals > 0 else -decimals)
+    if decimals > 0:
+        return jnp.round(input * scale) / scale
+    return jnp.round(input / scale) * scale
+
+
+@_round.backward
+def _(grad):
+    return jnp.zeros_like(grad)
+
+
+@public(inplace=True)
+def round(input: Tensor, *, decimals: int = 0) -> Tensor:
+    """Return the elements rounded to the nearest, halves to even; the gradient is zero.
+
+    Args:
+        decimals: How many decimal places to keep; negative = before the point.
+
+    Example:
+        >>> import taowa
+        >>> taowa.round(taowa.tensor([0.5, 1.5, 2.6]))
+        tensor([0., 2., 3.])
+    """
+    return _round(input, decimals)
+
+
+@public(inplace=True)
+@op
+def frac(input: Array):
+    """Return what follows the decimal point, with the sign of the element.
+
+    Example:
+        >>> import taowa
+        >>> taowa.frac(taowa.tensor([1.25, -2.5]))
+        tensor([ 0.2500, -0.5000])
+    """
+    if not jnp.issubdtype(input.dtype, jnp.floating):
+        raise NotImplementedError(f"\"frac_cpu\" not implemented for '{kind_name(input)}'")
+    return input - jnp.trunc(input)
+
+
+@frac.backward
+def _(grad):
+    return grad
+
+
+@public(inplace=True)
+@op
+def sign(input: Array):
+    """Return -1, 0 or 1 with the sign of each element; the gradient is zero.
+
+    Example:
+        >>> import taowa
+        >>> taowa.sign(taowa.tensor([-2.0, 0.0, 3.0]))
+        tensor([-1.,  0.,  1.])
+    """
+    if jnp.iscomplexobj(input):
+        raise NotImplementedError(
+            "Unlike NumPy, torch.sign is not intended to support complex numbers. "
+            "Please use torch.sgn instead."
+        )
+    if input.dtype == bool:
+        return input
+    return jnp.where(jnp.isnan(input), 0, jnp.sign(input)).astype(input.dtype)
+
+
+@sign.backward
+def _(grad):
+    return jnp.zeros_like(grad)
+
+
+@public(inplace=True)
+@op
+def sgn(input: Array):
+    """Return `sign(input)`, for complex elements the number of size 1 in the same direction.
+
+    Example:
+        >>> import taowa
+        >>> taowa.sgn(taowa.tensor([3 + 4j, 0]))
+        tensor([0.6000+0.8000j, 0.0000+0.0000j])
+    """
+    if input.dtype == bool:
+        return input
+    return jnp.sign(input)
+
+
+@sgn.backward
+def _(grad, input, output):
+    if not jnp.iscomplexobj(input):
+        return jnp.zeros_like(grad)
+    size = jnp.abs(input)
+    inner = (jnp.conj(grad) * output).real
+    slope = (grad - inner * output) / jnp.where(size == 0, 1, size)
+    return jnp.where(size == 0, 0, slope)
+
+
+@public
+@op
+def signbit(input: Array):
+    """Return where the sign is negative; that of -0.0 is.
+
+    Example:
+        >>> import taowa
+        >>> taowa.signbit(taowa.tensor([-0.0, 1.0]))
+        tensor([ True, False])
+    """
+    if jnp.iscomplexobj(input):
+        raise NotImplementedError("signbit is not implemented for complex tensors.")
+    if jnp.issubdtype(input.dtype, jnp.floating):
+        return jnp.signbit(input)
+    return jnp.zeros(input.shape, bool) if input.dtype == bool else input < 0
+
+
+@public
+def positive(input: Tensor) -> Tensor:
+    """Return the tensor itself.
+
+    Raises:
+        RuntimeError: for bool tensors.
+
+    Example:
+        >>> import taowa
+        >>> taowa.positive(taowa.tensor([-1.0]))
+        tensor([-1.])
+    """
+    if input.dtype.category == 0:
+        raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
+    return input
+
+
+@public(inplace=True)
+@op
+def nan_to_num(input: Array, nan: Any = None, posinf: Any = None, neginf: Any = None):
+    """Return the elements with NaN and infinities replaced.
+
+    Args:
+        nan: What replaces NaN; zero if `None`.
+        posinf: What replaces infinity; the type's largest number if `None`.
+        neginf: What replaces minus infinity; the type's least number if `None`.
+
+    Example:
+        >>> import taowa
+        >>> taowa.nan_to_num(taowa.tensor([float("nan"), 1.0]))
+        tensor([0., 1.])
+    """
+    if not jnp.issubdtype(input.dtype, jnp.inexact):
+        return input
+    return jnp.nan_to_num(input, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)
+
+
+@nan_to_num.backward
+def _(grad, input):
+    return jnp.where(jnp.isfinite(input), grad, 0)
