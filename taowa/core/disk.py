@@ -30,9 +30,8 @@ def _fingerprint() -> str:
     """Return a digest of all that decides what code a key compiles to."""
     digest = hashlib.sha256()
     package = Path(__file__).parent.parent
-    for folder in ("core", "ops", "kernels"):
-        for source in sorted((package / folder).rglob("*.py")):
-            digest.update(source.read_bytes())
+    for source in sorted(package.rglob("*.py")):
+        digest.update(source.read_bytes())
     digest.update(repr((jax.__version__, jaxlib.__version__, platform.machine())).encode())
     digest.update(_processor().encode())
     digest.update(os.environ.get("XLA_FLAGS", "").encode())
@@ -86,7 +85,7 @@ def store(text: str, compiled: Any) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         data = pickle.dumps(serialize_executable.serialize(compiled))
         _write_whole(path, data)
-        _prune(path.parent)
+        _prune_once(path.parent)
 
 
 def _write_whole(path: Path, data: bytes) -> None:
@@ -100,7 +99,8 @@ def _write_whole(path: Path, data: bytes) -> None:
         raise
 
 
-def _prune(folder: Path) -> None:
+@cache
+def _prune_once(folder: Path) -> None:
     """Delete the files that went unused longest until the folder is within its bound."""
     files = [(f.stat(), f) for f in folder.glob(f"*{SUFFIX}")]
     total = sum(stat.st_size for stat, _ in files)
