@@ -1,0 +1,3 @@
+"""Images: datasets."""
+
+from taowa.vision.digits import *
