@@ -153,6 +153,7 @@ def _put_on_tape(
 ) -> tuple:
     """Give the outputs a node of the tape that goes backward through the user's function."""
     unchanged = {id(a) for a in args} - ctx._dirty
+    is_constant = [id(o) in ctx._constant for o in outputs]
     outputs = tuple(
         wrap(o._node(), None) if id(o) in unchanged and isinstance(o, Tensor) else o
         for o in outputs
@@ -163,7 +164,7 @@ def _put_on_tape(
     node.function = functools.partial(_go_backward, cls, ctx)
     ctx._node = node if len(outputs) == 1 else None
     for i, output in enumerate(outputs):
-        if not isinstance(output, Tensor) or id(output) in ctx._constant:
+        if not isinstance(output, Tensor) or is_constant[i]:
             continue
         if is_differentiable(output._aval):
             output._edge = node if len(outputs) == 1 else _output_entry(node, output, i)
