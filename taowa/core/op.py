@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from taowa import dtypes
+from taowa.core.context import PACKAGE_PREFIX
 from taowa.core.node import Aval
 from taowa.core.plan import SCALAR_TYPES, Plan, avals_of
 
@@ -309,7 +310,8 @@ def _public(op: Op, apply: Callable) -> Callable:
         statics="".join(f"{n}, " for n in names[STATIC]),
     )
     namespace = {"_apply": apply, "_op": op, **defaults}
-    exec(compile(source, f"<op {op.name}>", "exec"), namespace)  # noqa: S102
+    # The name counts as a file of the package, so that it is never taken for the user's.
+    exec(compile(source, f"{PACKAGE_PREFIX}/<op {op.name}>", "exec"), namespace)  # noqa: S102
     return namespace[op.name.split(".")[-1]]
 
 
