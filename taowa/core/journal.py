@@ -82,7 +82,11 @@ def _cause(program: Program, others: Any) -> str:
     if not others:
         return "the first program"
     steps = program.steps
-    nearest = max(others.values(), key=lambda other: _common_prefix(steps, other.steps))
+    names = _names(steps)
+    nearest = max(
+        others.values(),
+        key=lambda other: (_common_prefix(names, _names(other.steps)), other.last_run),
+    )
     at = _common_prefix(steps, nearest.steps)
     if at == len(steps) == len(nearest.steps):
         if program.outputs != nearest.outputs:
@@ -92,7 +96,12 @@ def _cause(program: Program, others: Any) -> str:
     return f"differs from the nearest program at op {_op_number(steps, at)}: {new} instead of {old}"
 
 
-def _common_prefix(a: tuple, b: tuple) -> int:
+def _names(steps: tuple) -> list:
+    """Return the steps with plans by name: how the work looks, whatever its shapes."""
+    return [s if isinstance(s, int) else s.name for s in steps]
+
+
+def _common_prefix(a: Any, b: Any) -> int:
     for i, (x, y) in enumerate(zip(a, b, strict=False)):
         if x is not y and x != y:
             return i

@@ -9,9 +9,7 @@ from taowa.nn import functional as F
 
 
 def mlp():
-    return nn.Sequential(
-        nn.Linear(20, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 4)
-    )
+    return nn.Sequential(nn.Linear(20, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 4))
 
 
 class Block(nn.Module):
