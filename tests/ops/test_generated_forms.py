@@ -1,0 +1,132 @@
+"""In-place forms, `out=`, second gradients, aliases and errors of every operation, against PyTorch."""
+
+import pytest
+import torch
+
+import taowa
+from taowa.core.api import INPLACE, METHODS, NAMES
+from tests.ops.trials import (
+    assert_only_known,
+    error_difference,
+    outcome,
+    problems,
+    read_all,
+    start,
+)
+from tests.samples.convert import TAOWA, TORCH, describe
+from tests.samples.opinfo import errors
+from tests.samples.ops import aliases, cases, has_values, infos, paths, target, written_into
+
+PATHS = paths()
+IN_PLACE = sorted(name for name in INPLACE if hasattr(torch.Tensor, name))
+DTYPES = {torch.float32: 2, torch.int64: 1, torch.bool: 1}
+
+
+def samples(path, dtypes):
+    """Samples of these types: (type's name, sample)."""
+    return [
+        (f"{str(dtype).removeprefix('torch.')} ", case)
+        for dtype, count in dtypes.items()
+        for case, _ in cases(path, dtype, count)
+    ]
+
+
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_in_place(name):
+    base, run = name.removesuffix("_"), written_into(name)
+    trials = [start(run, run, case, text) for text, case in samples(base, DTYPES)]
+    assert_only_known(base, "in place", [p for t in trials for p in problems(t)])
+
+
+def with_out(function, module):
+    """The function writing into `out=` tensors of the wrong size and the right type."""
+
+    def run(*args, **kwargs):
+        with module.no_grad():
+            result = function(*args, **kwargs)
+            outs = [module.empty(0, dtype=t.dtype) for t in as_list(result)]
+            out = outs[0] if hasattr(result, "dtype") else tuple(outs)
+            returned = function(*args, **kwargs, out=out)
+        return [a is b for a, b in zip(as_list(returned), outs, strict=True)], outs
+
+    return run
+
+
+def as_list(result):
+    return [result] if hasattr(result, "dtype") else list(result)
+
+
+@pytest.mark.parametrize("path", [p for p in PATHS if p in NAMES])
+def test_out(path):
+    if not infos(path) or not all(info.supports_out for info in infos(path)):
+        pytest.skip("PyTorch has no out= here")
+    op = target(path)
+    ours, theirs = with_out(op.ours, taowa), with_out(op.theirs, torch)
+    trials = [start(ours, theirs, c, text) for text, c in samples(path, {torch.float32: 1})]
+    found = [p for t in trials if not t.theirs.error for p in problems(t)]
+    assert_only_known(path, "out", found)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_second_gradients(path):
+    if not has_values(path) or not all(info.supports_gradgrad for info in infos(path)):
+        pytest.skip("not differentiable twice, or random")
+    op = target(path)
+    trials = [
+        start(op.ours, op.theirs, case, text, order=2)
+        for text, case in samples(path, {torch.float64: 2})
+        if any(getattr(t, "requires_grad", False) for t in (*case.args, *case.kwargs.values()))
+    ]
+    assert_only_known(path, "second gradients", [p for t in trials for p in problems(t)])
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_errors(path):
+    """What PyTorch says must raise does raise the same type, at the latest when it is read."""
+    op, found = target(path), []
+    for case, expected in (pair for info in infos(path) for pair in errors(info)):
+        theirs = outcome(TORCH, op.theirs, case)
+        if theirs.error is None or not isinstance(theirs.error, expected):
+            continue
+        ours = outcome(TAOWA, lambda *args, **kwargs: checked(op.ours, args, kwargs), case)
+        text = error_difference(ours.error, theirs.error)
+        found += [f"{describe(case)}: {text}"] if text else []
+    assert_only_known(path, "errors", found)
+
+
+def checked(function, args, kwargs):
+    """The function's result after its value checks have run."""
+    result = function(*args, **kwargs)
+    read_all(result)
+    return result
+
+
+def test_aliases_are_the_operations_they_are_named_after():
+    trials = []
+    for alias, _ in aliases():
+        op = target(alias)
+        if op.theirs is None or not has_values(alias):
+            continue
+        found = cases(alias, torch.float32, 1) or cases(alias, torch.int64, 1)
+        trials += [start(op.ours, op.theirs, pair[0], f"{alias} ", order=0) for pair in found[:1]]
+    different = [text for t in trials if not t.theirs.error for text in problems(t)]
+    assert not different, "\n".join(different)
+
+
+def test_names_are_pytorch_s():
+    functions = [n for n in NAMES if n not in INPLACE and not hasattr(torch, n)]
+    methods = [name for name in METHODS if not hasattr(torch.Tensor, name)]
+    assert not functions, f"not in torch: {functions}"
+    assert not methods, f"not methods of torch.Tensor: {methods}"
+
+
+def test_what_is_a_method_in_pytorch_is_one_here():
+    missing = [n for n in NAMES if hasattr(torch.Tensor, n) and not hasattr(taowa.Tensor, n)]
+    in_place = [
+        f"{n}_" for n in NAMES
+        if hasattr(torch.Tensor, f"{n}_") and not hasattr(taowa.Tensor, f"{n}_")
+    ]  # fmt: skip
+    functions = [n for n in METHODS if callable(getattr(torch, n, None)) and n not in NAMES]
+    assert not missing, f"methods of torch.Tensor: {missing}"
+    assert not in_place, f"in-place methods of torch.Tensor: {in_place}"
+    assert not functions, f"functions of torch: {functions}"
