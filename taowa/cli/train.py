@@ -18,15 +18,29 @@ def run(
     data: Annotated[str, typer.Option(help="What to train on.")] = "digits",
     epochs: Annotated[int, typer.Option(help="Passes over the training images.")] = 12,
     batch_size: Annotated[int, typer.Option(help="Images in a training step.")] = 64,
-    optimizer: Annotated[str, typer.Option(help="sgd, adam or adamw.")] = "sgd",
+    optimizer: Annotated[
+        str | None,
+        typer.Option(
+            help="sgd, adam or adamw.", show_default="sgd, but adam without normalisation"
+        ),
+    ] = None,
     lr: Annotated[
         float | None,
         typer.Option(
             help="Highest learning rate; falls to 0 along half a cosine.",
-            show_default="0.05 for sgd, else 0.001",
+            show_default="0.03 for sgd, else 0.003",
         ),
     ] = None,
-    weight_decay: Annotated[float, typer.Option(help="Pull of the weights to zero.")] = 5e-4,
+    weight_decay: Annotated[
+        float | None,
+        typer.Option(
+            help="Pull of the weights towards zero.",
+            show_default="0.005 for sgd, 0 for adam, 0.01 for adamw",
+        ),
+    ] = None,
+    label_smoothing: Annotated[
+        float, typer.Option(help="Share of a label that is spread over all classes.")
+    ] = 0.1,
     seed: Annotated[int, typer.Option(help="Fixes initial weights and order.")] = 0,
     out: Annotated[Path, typer.Option(help="Where the folders of runs are.")] = Path("runs"),
     name: Annotated[
@@ -44,7 +58,8 @@ def run(
     """
     options = {
         "model": model, "data": data, "epochs": epochs, "batch_size": batch_size,
-        "optimizer": optimizer, "lr": lr, "weight_decay": weight_decay, "seed": seed,
+        "optimizer": optimizer, "lr": lr, "weight_decay": weight_decay,
+        "label_smoothing": label_smoothing, "seed": seed,
     }  # fmt: skip
     from taowa.train import RunFolder
 
@@ -115,7 +130,7 @@ def _facts(recipe: Any, data: Any, trainer: Any, folder: Any) -> dict[str, str]:
         "network": f"{recipe.model}, {num_parameters:,} parameters",
         "data": f"{recipe.data}, {len(data.train):,} training and {len(data.test):,} test images, "
         f"{data.in_channels}×{size}×{size}, {data.num_classes} classes",
-        "recipe": f"{recipe.optimizer}, learning rate {recipe.learning_rate:g} falling to 0, "
+        "recipe": f"{recipe.optimizer}, learning rate {recipe.lr:g} falling to 0, "
         f"weight decay {recipe.weight_decay:g}, batches of {recipe.batch_size}, "
         f"seed {recipe.seed}",
         "folder": str(folder.path),

@@ -1,3 +1,5 @@
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
@@ -16,7 +18,8 @@ QUICK = {"model": "mlp", "epochs": 1}
         ({"optimizer": "sgdm"}, "optimizer is 'sgdm', expected one of sgd, adam, adamw"),
         ({"epochs": 0}, "epochs is 0, expected at least 1"),
         ({"batch_size": 1}, "batch_size is 1, expected at least 2"),
-        ({"lr": 0.0}, "lr is 0.0, expected a positive number"),
+        ({"lr": -0.5}, "lr is -0.5, expected at least 0"),
+        ({"label_smoothing": 1.0}, "label_smoothing is 1.0, expected from 0 to 1"),
         ({"lr": float("nan")}, "lr is nan"),
         ({"lr": float("inf")}, "lr is inf"),
         ({"weight_decay": -1.0}, "weight_decay is -1.0, expected at least 0"),
@@ -27,6 +30,18 @@ QUICK = {"model": "mlp", "epochs": 1}
 def test_bad_values_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         Recipe(**options)
+
+
+def test_the_recipe_of_a_run_gives_the_same_recipe_again():
+    recipe = Recipe(optimizer="adamw")
+    assert (recipe.lr, recipe.weight_decay) == (3e-3, 1e-2)
+    assert Recipe(**asdict(recipe)) == recipe
+
+
+def test_networks_without_normalisation_get_adam():
+    chosen = {name: Recipe(model=name).optimizer for name in ("mlp", "lenet5", "resnet50")}
+    assert chosen == {"mlp": "adam", "lenet5": "adam", "resnet50": "sgd"}
+    assert Recipe(model="mlp", optimizer="sgd").optimizer == "sgd"
 
 
 def test_batch_larger_than_the_data_is_refused():
@@ -40,7 +55,7 @@ def test_every_optimizer_gets_its_options(optimizer):
     trainer = trainer_for(recipe, data_for(recipe))
     group = trainer.optimizer.param_groups[0]
     assert type(trainer.optimizer).__name__.lower() == optimizer
-    assert (group["lr"], group["weight_decay"]) == (recipe.learning_rate, 0.25)
+    assert (group["lr"], group["weight_decay"]) == (recipe.lr, 0.25)
 
 
 @pytest.mark.parametrize("source", SOURCES)
