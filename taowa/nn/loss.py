@@ -7,6 +7,7 @@ from typing import Any
 from taowa.core.tensor import Tensor
 from taowa.nn import functional as F
 from taowa.nn.module import Module
+from taowa.ops.loss import reduction_of
 
 __all__ = [
     "BCELoss",
@@ -28,7 +29,7 @@ class _Loss(Module):
 
     def __init__(self, size_average: Any = None, reduce: Any = None, reduction: str = "mean"):
         super().__init__()
-        self.reduction = F.legacy_reduction(size_average, reduce, reduction)
+        self.reduction = reduction_of(size_average, reduce, reduction)
 
 
 class _WeightedLoss(_Loss):

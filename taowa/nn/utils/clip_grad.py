@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from taowa.core.grad_mode import no_grad
 from taowa.core.op import Array, Scalar, op
 from taowa.core.tensor import Tensor
-from taowa.ops.creation import tensor as make_tensor
+from taowa.ops.tensor_factory import tensor as make_tensor
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm"]
 
