@@ -15,7 +15,6 @@ class ByteSource:
 
     Args:
         file: Has `read`, `seek` and `tell`, as a file opened with `"rb"` or `io.BytesIO`.
-        name: What messages call the file.
 
     Raises:
         AttributeError: if `file` cannot be read or repositioned.
@@ -26,7 +25,7 @@ class ByteSource:
         b'cde'
     """
 
-    def __init__(self, file: Any, name: str = "the file"):
+    def __init__(self, file: Any):
         for method in ("read", "seek", "tell"):
             if not hasattr(file, method):
                 raise AttributeError(
@@ -34,7 +33,6 @@ class ByteSource:
                     "path or a seekable binary file (io.BytesIO(data) makes one of bytes)"
                 )
         self.file = file
-        self.name = name
         self.origin = file.tell()
         self.size = max(0, file.seek(0, os.SEEK_END) - self.origin)
         file.seek(self.origin)

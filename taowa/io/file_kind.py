@@ -42,7 +42,7 @@ _ZIP_KINDS = (
     (".data/extern_modules", "a package of torch.package, which holds code", _SAVE_WEIGHTS),
     ("[Content_Types].xml", "an Office document", "pass the checkpoint instead"),
     ("META-INF/MANIFEST.MF", "a Java archive", "pass the checkpoint instead"),
-    ("config.json", "a Keras model", "convert its weights first"),
+    ("model.weights.h5", "a Keras model", "convert its weights first"),
 )  # fmt: skip
 
 

@@ -9,10 +9,9 @@ from taowa.core.device import device
 from taowa.dtypes import dtype
 from taowa.errors import LoadError
 
-KEY_TYPES = frozenset(
-    (str, int, float, bool, complex, bytes, type(None), dtype, device),
-)
-LEAF_TYPES = KEY_TYPES | {bytearray}
+# Complex numbers are no keys: it is easy to find many with one hash, and slow to keep them apart.
+KEY_TYPES = frozenset((str, int, float, bool, bytes, type(None), dtype, device))
+LEAF_TYPES = KEY_TYPES | {complex, bytearray}
 MAX_KEY_PARTS = 64
 
 
@@ -23,7 +22,7 @@ def is_plain_key(key: Any) -> bool:
         >>> is_plain_key(("exp_avg", 3)), is_plain_key([1])
         (True, False)
     """
-    if type(key) in KEY_TYPES:
+    if type(key) is str:
         return True
     waiting, seen = [key], 0
     while waiting:
@@ -33,12 +32,17 @@ def is_plain_key(key: Any) -> bool:
             return False
         if isinstance(part, tuple):
             waiting.extend(part[: MAX_KEY_PARTS + 1])
-        elif type(part) not in KEY_TYPES:
+        elif not _is_plain_part(part):
             return False
     return True
 
 
-def children(value: Any) -> list[Any]:
+def _is_plain_part(part: Any) -> bool:
+    # Integers of any length too could be chosen to have one hash.
+    return type(part) in KEY_TYPES and (type(part) is not int or -(1 << 63) <= part < 1 << 64)
+
+
+def _children(value: Any) -> list[Any]:
     """Return what a container holds, keys left out; nothing for a leaf."""
     if isinstance(value, dict):
         metadata = value.__dict__.get("_metadata") if type(value) is OrderedDict else None
@@ -64,7 +68,7 @@ def check_tree(root: Any, leaf_types: frozenset[type], max_depth: int, max_objec
         if type(value) not in leaf_types and not isinstance(value, dict | list | tuple | set):
             raise LoadError(f"a bare {type(value).__name__} where a value is expected")
         open_ids.add(id(value))
-        path.append((value, children(value), _Extent(max_depth, max_objects)))
+        path.append((value, _children(value), _Extent(max_depth, max_objects)))
 
     enter(root)
     while path:

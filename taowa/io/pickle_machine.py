@@ -19,6 +19,7 @@ from taowa.errors import LoadError
 from taowa.io.object_tree import is_plain_key
 
 MAX_NAME_BYTES = 512
+CONTAINER_COST = 16
 
 
 @dataclass(frozen=True)
@@ -107,26 +108,31 @@ class Machine:
             LoadError: if the pickle is damaged, too large, or needs more than plain values.
         """
         self.start = self.position = position
+        self.end = min(len(self.data), position + self.limits.pickle_bytes)
         self.stack: list[Any] = []
         self.frames: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
         self.charged = 0
-        opcode = "start"
+        code = -1
         try:
             for _ in range(self.limits.operations):
-                code = self.take(1)[0]
-                opcode, handler = _OPCODES.get(code) or _refuse_opcode(code)
-                handler(self)
+                code = self.take_byte()
+                _HANDLERS[code](self)
+                if len(self.stack) > self.limits.stack:
+                    raise LoadError(f"more than {self.limits.stack:,} values on the stack")
                 if code == _STOP:
                     return self._result()
         except EndOfDataError:
             raise
         except LoadError as error:
-            raise LoadError(f"byte {self.position} ({opcode}): {error}") from error.__cause__
+            raise LoadError(f"{self._where(code)}: {error}") from error.__cause__
         except (IndexError, KeyError, UnicodeDecodeError) as error:
             reason = error if isinstance(error, ValueError) else "no such stack or memo entry"
-            raise LoadError(f"byte {self.position} ({opcode}): {reason}") from None
+            raise LoadError(f"{self._where(code)}: {reason}") from None
         raise LoadError(f"more than {self.limits.operations:,} pickle operations")
+
+    def _where(self, code: int) -> str:
+        return f"byte {self.position} ({_NAMES.get(code, 'unknown')})"
 
     def _result(self) -> Any:
         if self.frames or len(self.stack) != 1:
@@ -139,12 +145,25 @@ class Machine:
         """Return the next `count` bytes."""
         begin = self.position
         end = begin + count
-        if end > len(self.data):
-            raise EndOfDataError(f"byte {begin}: the pickle ends where {count} more bytes belong")
-        if end - self.start > self.limits.pickle_bytes:
-            raise LoadError(f"the pickle is longer than {self.limits.pickle_bytes:,} bytes")
+        if end > self.end:
+            self._refuse_end(count)
         self.position = end
         return self.data[begin:end]
+
+    def take_byte(self) -> int:
+        """Return the next byte as a number."""
+        begin = self.position
+        if begin >= self.end:
+            self._refuse_end(1)
+        self.position = begin + 1
+        return self.data[begin]
+
+    def _refuse_end(self, count: int) -> None:
+        if self.end < len(self.data):
+            raise LoadError(f"the pickle is longer than {self.limits.pickle_bytes:,} bytes")
+        raise EndOfDataError(
+            f"byte {self.position}: the pickle ends where {count} more bytes belong"
+        )
 
     def take_int(self, count: int) -> int:
         """Return the next `count` bytes as an unsigned number."""
@@ -160,12 +179,6 @@ class Machine:
             raise LoadError(f"a name longer than {MAX_NAME_BYTES} bytes")
         return self.take(end + 1 - begin)[:-1].decode()
 
-    def push(self, value: Any) -> None:
-        """Put a value on the stack."""
-        if len(self.stack) >= self.limits.stack:
-            raise LoadError(f"more than {self.limits.stack:,} values on the stack")
-        self.stack.append(value)
-
     def pop_frame(self) -> list[Any]:
         """Return the values since the last MARK."""
         values, self.stack = self.stack, self.frames.pop()
@@ -178,31 +191,38 @@ class Machine:
         a bomb makes something once and copies it many times through the memo.
         """
         self.charged += cost
-        if self.charged > 4 * (self.position - self.start) + 1024:
+        if self.charged > 4 * (self.position - self.start) + 4096:
             raise LoadError("the pickle makes far more than it spells out, as only a bomb does")
 
 
 _Handler = Callable[[Machine], None]
-_OPCODES: dict[int, tuple[str, _Handler]] = {}
 _STOP = ord(".")
+_NAMES: dict[int, str] = {}
+
+
+def _refuse_opcode(code: int) -> _Handler:
+    newer = 0x8C <= code <= 0x98
+    hint = "; it belongs to pickle protocol 4 or 5: save with pickle_protocol=2" if newer else ""
+
+    def handler(m: Machine) -> None:
+        raise LoadError(f"pickle opcode 0x{code:02x} is not used by state dicts{hint}")
+
+    return handler
+
+
+_HANDLERS: list[_Handler] = [_refuse_opcode(code) for code in range(256)]
 
 
 def _opcode(code: bytes, name: str) -> Callable[[_Handler], _Handler]:
     def register(handler: _Handler) -> _Handler:
-        _OPCODES[code[0]] = (name, handler)
+        _HANDLERS[code[0]], _NAMES[code[0]] = handler, name
         return handler
 
     return register
 
 
-def _refuse_opcode(code: int) -> Any:
-    newer = code in b"\x8c\x8d\x8e\x8f\x90\x91\x92\x93\x94\x95\x96\x97\x98"
-    hint = "; it belongs to pickle protocol 4 or 5: save with pickle_protocol=2" if newer else ""
-    raise LoadError(f"pickle opcode 0x{code:02x} is not used by state dicts{hint}")
-
-
 def _constant(code: bytes, name: str, value: Any) -> None:
-    _opcode(code, name)(lambda m: m.push(value))
+    _opcode(code, name)(lambda m: m.stack.append(value))
 
 
 _constant(b"N", "NONE", None)
@@ -213,7 +233,7 @@ _constant(b")", "EMPTY_TUPLE", ())
 
 @_opcode(b"\x80", "PROTO")
 def _proto(m: Machine) -> None:
-    version = m.take(1)[0]
+    version = m.take_byte()
     if version not in (2, 3):
         raise LoadError(f"pickle protocol {version}; expected 2, the default of torch.save")
 
@@ -233,55 +253,55 @@ def _mark(m: Machine) -> None:
 
 @_opcode(b"K", "BININT1")
 def _binint1(m: Machine) -> None:
-    m.push(m.take(1)[0])
+    m.stack.append(m.take_byte())
 
 
 @_opcode(b"M", "BININT2")
 def _binint2(m: Machine) -> None:
-    m.push(m.take_int(2))
+    m.stack.append(m.take_int(2))
 
 
 @_opcode(b"J", "BININT")
 def _binint(m: Machine) -> None:
-    m.push(int.from_bytes(m.take(4), "little", signed=True))
+    m.stack.append(int.from_bytes(m.take(4), "little", signed=True))
 
 
 @_opcode(b"\x8a", "LONG1")
 def _long1(m: Machine) -> None:
-    m.push(int.from_bytes(m.take(m.take(1)[0]), "little", signed=True))
+    m.stack.append(int.from_bytes(m.take(m.take_byte()), "little", signed=True))
 
 
 @_opcode(b"G", "BINFLOAT")
 def _binfloat(m: Machine) -> None:
-    m.push(struct.unpack(">d", m.take(8))[0])
+    m.stack.append(struct.unpack(">d", m.take(8))[0])
 
 
 @_opcode(b"X", "BINUNICODE")
 def _binunicode(m: Machine) -> None:
-    m.push(m.take(m.take_int(4)).decode("utf-8", "surrogatepass"))
+    m.stack.append(m.take(m.take_int(4)).decode("utf-8", "surrogatepass"))
 
 
 @_opcode(b"U", "SHORT_BINSTRING")
 def _short_binstring(m: Machine) -> None:  # Python 2 wrote its strings like this
-    m.push(m.take(m.take(1)[0]).decode())
+    m.stack.append(m.take(m.take_byte()).decode())
 
 
 @_opcode(b"}", "EMPTY_DICT")
 def _empty_dict(m: Machine) -> None:
-    m.charge(8)
-    m.push({})
+    m.charge(CONTAINER_COST)
+    m.stack.append({})
 
 
 @_opcode(b"]", "EMPTY_LIST")
 def _empty_list(m: Machine) -> None:
-    m.charge(8)
-    m.push([])
+    m.charge(CONTAINER_COST)
+    m.stack.append([])
 
 
 @_opcode(b"t", "TUPLE")
 def _tuple(m: Machine) -> None:
     values = m.pop_frame()
-    m.push(tuple(values))
+    m.stack.append(tuple(values))
 
 
 def _short_tuple(length: int) -> _Handler:
@@ -331,8 +351,8 @@ def require_key(key: Any) -> None:
     """Refuse what cannot be a dict key or set element, or takes long to hash."""
     if not is_plain_key(key):
         raise LoadError(
-            f"a {type(key).__name__} as a key; keys may be str, int, float, bool, None, bytes, "
-            "dtypes, devices and short tuples of these"
+            f"a {type(key).__name__} as a key; keys may be str, int of 64 bits, float, bool, "
+            "None, bytes, dtypes, devices and short tuples of these"
         )
 
 
@@ -355,7 +375,7 @@ def _put(m: Machine, index: int) -> None:
 
 @_opcode(b"q", "BINPUT")
 def _binput(m: Machine) -> None:
-    _put(m, m.take(1)[0])
+    _put(m, m.take_byte())
 
 
 @_opcode(b"r", "LONG_BINPUT")
@@ -365,25 +385,25 @@ def _long_binput(m: Machine) -> None:
 
 @_opcode(b"h", "BINGET")
 def _binget(m: Machine) -> None:
-    m.push(m.memo[m.take(1)[0]])
+    m.stack.append(m.memo[m.take_byte()])
 
 
 @_opcode(b"j", "LONG_BINGET")
 def _long_binget(m: Machine) -> None:
-    m.push(m.memo[m.take_int(4)])
+    m.stack.append(m.memo[m.take_int(4)])
 
 
 @_opcode(b"c", "GLOBAL")
 def _global(m: Machine) -> None:
     module = m.take_line()
-    m.push(m.find_global(module, m.take_line()))
+    m.stack.append(m.find_global(module, m.take_line()))
 
 
 @_opcode(b"Q", "BINPERSID")
 def _binpersid(m: Machine) -> None:
     if m.find_persistent is None:
         raise LoadError("a reference to a storage where none can be")
-    m.push(m.find_persistent(m.stack.pop()))
+    m.stack.append(m.find_persistent(m.stack.pop()))
 
 
 @_opcode(b"R", "REDUCE")
@@ -394,7 +414,7 @@ def _reduce(m: Machine) -> None:
     if len(arguments) not in builder.arity:
         raise LoadError(f"{builder.name} with {len(arguments)} arguments, expected {builder.arity}")
     m.charge(builder.cost(*arguments) if callable(builder.cost) else builder.cost)
-    m.push(builder.build(*arguments))
+    m.stack.append(builder.build(*arguments))
 
 
 @_opcode(b"b", "BUILD")

@@ -122,7 +122,7 @@ def load(
 
 
 def _load(file: Any, name: str, map_location: MapLocation, mmap: Any, limits: Any) -> Any:
-    source = ByteSource(file, name)
+    source = ByteSource(file)
     if mmap and source.read_at(0, min(4, source.size)) == LEGACY_MAGIC[:4]:
         raise RuntimeError(
             f"{name}: mmap=True needs the zip format, this is the one before PyTorch 1.6"

@@ -131,12 +131,12 @@ def _size(sizes: Any) -> Size:
 
 
 def _device(kind: Any, index: Any = None) -> device:
-    _require(type(kind) is str, f"a device named by a {type(kind).__name__}")
+    _require(type(kind) is str and kind.isascii() and kind.isalpha(), "a device without a name")
     _require(index is None or (type(index) is int and index >= 0), "a device with a bad index")
     try:
         return device(kind, index)
     except RuntimeError as error:
-        raise LoadError(f"the device {_printable(kind)!r}: {error}") from error
+        raise LoadError(f"the device {kind[:40]!r}, which taowa does not have") from error
 
 
 def _length(items: Any = ()) -> int:

@@ -155,16 +155,18 @@ def _checked_flags(metadata: Any, kind: dtype) -> tuple[bool, bool]:
 
 
 def _require_inside(layout: Layout) -> None:
-    if prod(n for n in layout.size if n) * layout.dtype.itemsize >= 1 << 62:
+    last, numel, extent = layout.offset, 1, layout.dtype.itemsize
+    for size, stride in zip(layout.size, layout.stride, strict=True):
+        last += (size - 1) * stride
+        numel *= size
+        extent *= size or 1
+    if extent >= 1 << 62:
         raise LoadError(f"a tensor of size {layout.size}")
-    if not layout.numel:
-        return
-    last = layout.offset + sum((n - 1) * s for n, s in zip(layout.size, layout.stride, strict=True))
     storage = layout.storage
     end = storage.first + storage.numel
     if storage.dtype is None:
         end = storage.num_bytes // layout.dtype.itemsize
-    if last >= end:
+    if numel and last >= end:
         raise LoadError(
             f"a tensor of size {layout.size}, stride {layout.stride} and offset {layout.offset} "
             f"reaches element {last} of storage {storage.key}, which has {end}"

@@ -7,7 +7,8 @@ asked for, whether they fit the file, and how many bytes they come to. Only then
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -69,7 +70,6 @@ class PlannedTensor:
     """Stands for a tensor in the first reading."""
 
     layout: Layout
-    is_parameter: bool = False
 
     @property
     def dtype(self) -> Any:
@@ -108,8 +108,8 @@ class Plan:
         return PlannedTensor(layout)
 
     def parameter(self, tensor: PlannedTensor, requires_grad: bool) -> PlannedTensor:
-        """Note a parameter."""
-        return PlannedTensor(tensor.layout, is_parameter=True)
+        """Note nothing: the parameter's tensor was noted."""
+        return tensor
 
     def set_attribute(self, tensor: Any, name: str, value: Any) -> None:
         """Do nothing: only the second reading makes tensors."""
@@ -268,18 +268,13 @@ def _swapped(array: np.ndarray, width: int) -> np.ndarray:
     return array.reshape(-1, width)[:, ::-1].reshape(-1)
 
 
-class _naming:  # noqa: N801  (reads as a clause)
+@contextmanager
+def _naming(record: str) -> Iterator[None]:
     """Put the record's name before the message of a LoadError."""
-
-    def __init__(self, record: str):
-        self.record = record
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
-        if isinstance(error, LoadError):
-            raise LoadError(f"{self.record}, {error}") from error.__cause__
+    try:
+        yield
+    except LoadError as error:
+        raise LoadError(f"{record}, {error}") from error.__cause__
 
 
 # -- the format before 1.6 ----------------------------------------------------------------

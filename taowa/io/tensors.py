@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import prod
@@ -15,7 +16,8 @@ from taowa.core.tensor import Tensor, from_array
 from taowa.io.pth_writer import TensorItem
 from taowa.nn.parameter import Parameter
 
-MapLocation = None | str | device | Mapping[str, str] | Callable[[Any, str], Any]
+MapLocation = None | str | device | Mapping[str, Any] | Callable[[Any, str], Any]
+_OTHER_PLACE = re.compile(r"(cuda|tpu)(?::([0-9]{1,4}))?")
 
 
 def describe_tensor(obj: Any) -> TensorItem | None:
@@ -113,9 +115,8 @@ def find_device(location: str, map_location: MapLocation) -> device:
 
 
 def _own_device(location: str) -> device:
-    kind, _, index = location.partition(":")
-    has_name = kind in ("cuda", "tpu") and (not index or index.isdigit())
-    if not has_name or int(index or 0) >= count(kind):
+    named = _OTHER_PLACE.fullmatch(location)
+    if named is None or int(named[2] or 0) >= count(named[1]):
         return CPU
     return canonical(location)
 

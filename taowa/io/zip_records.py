@@ -39,7 +39,6 @@ class Record:
     """Where one record's bytes are: `size` bytes from `start`, with checksum `crc`."""
 
     name: str
-    header: int
     start: int
     size: int
     crc: int
@@ -75,14 +74,14 @@ class ZipReader:
         if record.size > max_bytes:
             raise LoadError(f"record {name} has {record.size:,} bytes, more than {max_bytes:,}")
         data = self.source.read_at(record.start, record.size)
-        _require_crc(record, zlib.crc32(data))
+        _require_crc(name, record, zlib.crc32(data))
         return data
 
     def read_array(self, name: str) -> np.ndarray:
         """Return a record as a new uint8 array."""
         record = self._find(name)
         array = self.source.read_array_at(record.start, record.size)
-        _require_crc(record, zlib.crc32(array.data))
+        _require_crc(name, record, zlib.crc32(array.data))
         return array
 
     def size_of(self, name: str) -> int:
@@ -95,11 +94,9 @@ class ZipReader:
         return self.records[name]
 
 
-def _require_crc(record: Record, crc: int) -> None:
+def _require_crc(name: str, record: Record, crc: int) -> None:
     if crc != record.crc:
-        raise LoadError(
-            f"record {record.name} is damaged: checksum {crc:08x}, expected {record.crc:08x}"
-        )
+        raise LoadError(f"record {name} is damaged: checksum {crc:08x}, expected {record.crc:08x}")
 
 
 def _find_directory(source: ByteSource) -> tuple[int, int, int]:
@@ -157,8 +154,9 @@ class _Entry:
 
     @property
     def shown(self) -> str:
-        """The name for messages."""
-        return self.raw_name.decode("utf-8", "replace")[:80]
+        """The name for messages, without what a terminal might obey."""
+        name = self.raw_name.decode("utf-8", "replace")[:80]
+        return "".join(c if c.isprintable() else "?" for c in name)
 
 
 def _parse_directory(data: bytes, count: int) -> list[_Entry]:
@@ -230,9 +228,7 @@ def _locate(source: ByteSource, entries: Iterable[_Entry], directory: int) -> li
         end = start + entry.size
         if end > directory:
             raise LoadError("a record of the zip archive runs into its directory")
-        records.append(
-            Record(_decode_name(entry.raw_name), entry.header, start, entry.size, entry.crc)
-        )
+        records.append(Record(_decode_name(entry.raw_name), start, entry.size, entry.crc))
     return records
 
 
@@ -275,7 +271,7 @@ def _by_name(records: list[Record]) -> dict[str, Record]:
             raise LoadError(f"two records with the name {record.name!r}")
         found[name] = record
     if len(folders) > 1:
-        shown = ", ".join(sorted(folders)[:4])
+        shown = ", ".join(map(repr, sorted(folders)[:4]))
         raise LoadError(f"records in {len(folders)} folders ({shown}), expected one")
     return found
 

@@ -64,12 +64,14 @@ def test_foreign_leaf_is_refused():
         check({"a": [1, range(3)]})
 
 
-@pytest.mark.parametrize("key", ["a", 1, 2.5, True, None, b"x", 1j, (), ("a", (1, 2))])
+@pytest.mark.parametrize("key", ["a", 1, 2.5, True, None, b"x", 2**64 - 1, (), ("a", (1, 2))])
 def test_plain_keys(key):
     assert is_plain_key(key)
 
 
-@pytest.mark.parametrize("key", [[], {}, object(), ("a", [1]), range(2), tuple(range(65))])
+@pytest.mark.parametrize(
+    "key", [[], {}, object(), ("a", [1]), range(2), tuple(range(65)), 1j, 2**64]
+)
 def test_other_keys(key):
     assert not is_plain_key(key)
 

@@ -14,7 +14,8 @@ import taowa
 from taowa import dtypes
 from taowa.core.tensor import from_array
 from taowa.io import load, save
-from taowa.io.pth_writer import MAX_DEPTH, Checkpoint
+from taowa.io.pickle_writer import MAX_DEPTH
+from taowa.io.pth_writer import Checkpoint
 from taowa.nn.parameter import Buffer, Parameter
 from tests.io.comparing import bits, canonical
 from tests.io.crafting import load_bytes, records_of, saved_by_torch
@@ -81,6 +82,33 @@ def test_plain_values(zip_format):
     data = saved(VALUE, zip_format)
     assert canonical(torch_loads(data)) == canonical(VALUE)
     assert canonical(load_bytes(data)) == canonical(VALUE)
+
+
+REPEATED = {
+    "one bytes object": [b"x" * 10_000] * 50,
+    "equal bytes": [bytes(10_000) for _ in range(50)],
+    "equal bytearrays": [bytearray(10_000) for _ in range(50)],
+    "empty dicts": [{} for _ in range(3000)],
+    "empty lists": [[] for _ in range(3000)],
+    "empty sets": [set() for _ in range(3000)],
+    "empty ordered dicts": [OrderedDict() for _ in range(3000)],
+    "empty tuples": [()] * 3000,
+    "complex": [1j] * 3000,
+    "sizes": [torch.Size([]) for _ in range(3000)],
+    "devices": [torch.device("cpu")] * 3000,
+    "scalars": [torch.tensor(i) for i in range(1000)],
+    "parameters": [torch.nn.Parameter(torch.ones(())) for _ in range(1000)],
+}
+
+
+@pytest.mark.parametrize("name", REPEATED)
+def test_honest_repetition_is_no_bomb(name):
+    """Neither as PyTorch writes it nor as taowa does."""
+    got = load_bytes(saved_by_torch(REPEATED[name]))
+    again = load_bytes(saved(got))
+    if name not in ("sizes", "devices"):
+        assert canonical(again) == canonical(REPEATED[name])
+    assert len(again) == len(REPEATED[name])
 
 
 @FORMATS

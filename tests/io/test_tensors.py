@@ -45,7 +45,10 @@ def test_memory_is_equal_for_aliases_only():
     assert describe_tensor(other).memory != memory
 
 
-@pytest.mark.parametrize("location", ["cpu", "cuda:0", "mps", "xla:0", "meta", "", "cuda:x", "😀"])
+@pytest.mark.parametrize(
+    "location",
+    ["cpu", "cuda:0", "mps", "xla:0", "meta", "", "cuda:x", "cuda:²", "cuda:" + "9" * 5000],
+)
 def test_location_that_is_missing_here_becomes_the_cpu(location):
     assert find_device(location, None) == CPU
 

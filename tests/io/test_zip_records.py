@@ -162,7 +162,7 @@ def test_unusual_names(name):
 
 
 def test_second_folder():
-    with pytest.raises(LoadError, match=r"records in 2 folders \(a, b\)"):
+    with pytest.raises(LoadError, match=r"records in 2 folders \('a', 'b'\)"):
         read(zipped({"a/data.pkl": b"x", "b/data/0": b"y"}, ""))
 
 
