@@ -52,11 +52,19 @@ class Op:
         promote: How tensors are brought to one type first: `"same"` (PyTorch's promotion),
             `"float"` (the same, integers to the default floating type) or `None`.
         promoted: Which tensor parameters take part in that.
+        numbers: Which tensor parameters may be Python numbers.
         check: Optional function of the inputs giving a 0-dim bool that is true where a *value* is
             bad (an index out of range), and `check_error` the exception that says so.
     """
 
-    def __init__(self, body: Callable, name: str, promote: str | None, promoted: tuple | None):
+    def __init__(
+        self,
+        body: Callable,
+        name: str,
+        promote: str | None,
+        promoted: tuple | None,
+        numbers: tuple | None,
+    ):
         self.body = body
         self.name = name
         self.params = tuple(
@@ -66,6 +74,7 @@ class Op:
         self.tensor_names = tuple(p.name for p in self.params if p.kind in (TENSOR, TENSORS))
         self.promote = promote
         self.promoted = self.tensor_names if promoted is None else promoted
+        self.numbers = self.tensor_names if numbers is None else numbers
         self.rule: Rule | None = None
         self.check: Callable | None = None
         self.check_error: Callable | None = None
@@ -222,6 +231,7 @@ def _bind(op: Op, key: tuple) -> Plan:
     kinds = [one for kind in call.tensor_kinds for one in _as_tuple(kind)]
     in_avals = tuple(one for one in kinds if one.__class__ is Aval)
     scalar_types = tuple(one for one in (*kinds, *call.scalar_kinds) if one.__class__ is type)
+    _require_tensors(op, call, in_avals)
     _require_one_device(op, in_avals)
     structs = [jax.ShapeDtypeStruct((), SCALAR_TYPES[t]) for t in scalar_types]
     try:
@@ -250,6 +260,20 @@ class _Check:
     def error(self) -> Exception:
         """Return the exception for a bad value."""
         return self.op.check_error(self.call.kinds | self.call.statics)  # type: ignore[misc]
+
+
+def _require_tensors(op: Op, call: _Call, in_avals: tuple[Aval, ...]) -> None:
+    """Raise where a Python number stands for a tensor that must be one."""
+    given = {name: kind for name, kind in call.kinds.items() if kind.__class__ is type}
+    refused = [name for name in given if name not in op.numbers]
+    if given and not in_avals and not refused:
+        refused = list(given)
+    for name in refused:
+        position = op.tensor_names.index(name) + 1
+        raise TypeError(
+            f"{op.name.lstrip('_')}(): argument '{name}' (position {position}) must be Tensor, "
+            f"not {given[name].__name__}"
+        )
 
 
 def _require_one_device(op: Op, avals: tuple[Aval, ...]) -> None:
@@ -324,6 +348,7 @@ def op(
     name: str | None = None,
     promote: str | None = None,
     promoted: tuple[str, ...] | None = None,
+    numbers: tuple[str, ...] | None = None,
 ) -> Any:
     """Register a function on JAX arrays as an operation on tensors.
 
@@ -334,6 +359,7 @@ def op(
         name: The registered name; the function's own by default.
         promote: `"same"`, `"float"` or `None`, see `Op`.
         promoted: The parameters that take part in promotion; all tensors by default.
+        numbers: The tensor parameters that may be Python numbers; all by default.
 
     Example:
         >>> @op
@@ -344,8 +370,10 @@ def op(
         tensor([3., 3.])
     """
     if body is None:
-        return lambda function: op(function, name=name, promote=promote, promoted=promoted)
-    made = Op(body, name or body.__name__, promote, promoted)
+        return lambda function: op(
+            function, name=name, promote=promote, promoted=promoted, numbers=numbers
+        )
+    made = Op(body, name or body.__name__, promote, promoted, numbers)
     OPS[made.name] = made
     public: Any = _public(made, _apply_hook[0])
     public.__doc__ = body.__doc__
