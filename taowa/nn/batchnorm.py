@@ -32,6 +32,8 @@ class _BatchNorm(Module):
         track_running_stats: bool = True,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ):
         super().__init__()
         self.num_features = num_features
@@ -40,8 +42,8 @@ class _BatchNorm(Module):
         self.affine = affine
         self.track_running_stats = track_running_stats
         options = {"device": device, "dtype": dtype}
-        for name in ("weight", "bias"):
-            made = Parameter(empty(num_features, **options)) if affine else None
+        for name, is_there in (("weight", affine), ("bias", affine and bias)):
+            made = Parameter(empty(num_features, **options)) if is_there else None
             self.register_parameter(name, made)
         tracks = track_running_stats
         self.register_buffer("running_mean", zeros(num_features, **options) if tracks else None)
@@ -62,6 +64,7 @@ class _BatchNorm(Module):
         self.reset_running_stats()
         if self.affine:
             init.ones_(self.weight)
+        if self.bias is not None:
             init.zeros_(self.bias)
 
     def _check_input_dim(self, input: Tensor) -> None:
@@ -91,7 +94,7 @@ class _BatchNorm(Module):
         """Return the options for the printed form."""
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"track_running_stats={self.track_running_stats}"
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
         )
 
     def _load_from_state_dict(
@@ -114,6 +117,7 @@ class BatchNorm1d(_BatchNorm):
         momentum: Weight of the new observation, in (0, 1]; `None` = cumulative mean.
         affine: Whether to learn a scale and a shift for each channel.
         track_running_stats: Whether to keep running statistics for evaluation.
+        bias: Whether the affine part has a shift.
 
     Shape:
         input `(N, C)` or `(N, C, L)` -> output of the same shape
@@ -140,6 +144,7 @@ class BatchNorm2d(_BatchNorm):
         momentum: Weight of the new observation, in (0, 1]; `None` = cumulative mean.
         affine: Whether to learn a scale and a shift for each channel.
         track_running_stats: Whether to keep running statistics for evaluation.
+        bias: Whether the affine part has a shift.
 
     Shape:
         input `(N, C, H, W)` -> output of the same shape
@@ -165,6 +170,7 @@ class BatchNorm3d(_BatchNorm):
         momentum: Weight of the new observation, in (0, 1]; `None` = cumulative mean.
         affine: Whether to learn a scale and a shift for each channel.
         track_running_stats: Whether to keep running statistics for evaluation.
+        bias: Whether the affine part has a shift.
 
     Shape:
         input `(N, C, D, H, W)` -> output of the same shape

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from taowa import dtypes
 from taowa.core.api import INPLACE, METHODS
-from taowa.core.tensor import Tensor
+from taowa.core.tensor import Tensor, from_array
+
+_NUMBERS = frozenset((bool, int, float, complex))
 
 BINARY = {
     "add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "floordiv": "floor_divide",
@@ -20,9 +25,22 @@ UNARY = {"neg": "neg", "abs": "abs", "invert": "bitwise_not", "pos": "positive"}
 
 def _reflected(function: Callable) -> Callable:
     def reflected(self: Tensor, other: Any) -> Tensor:
+        if not self._aval.shape and other.__class__ in _NUMBERS:
+            other = _as_accumulator(other, self)
         return function(other, self)
 
     return reflected
+
+
+def _as_accumulator(number: Any, first: Tensor) -> Tensor:
+    """Return a number as a 0-dim tensor, so that `total = 0; total += x` repeats one program.
+
+    The sum's first step then looks like all others: a buffer that is overwritten, plus x.
+    """
+    kind = dtypes.result_type_of([], [first.dtype], [number.__class__])
+    made = from_array(np.asarray(number, kind.np), device=first.device)
+    made._storage.node.is_retired = True
+    return made
 
 
 def _guarded(function: Callable) -> Callable:
