@@ -38,7 +38,7 @@ def test_a_run_writes_its_folder_and_plain_lines(tmp_path):
         (["--model", "resnt18"], "taowa: Unknown model resnt18; did you mean resnet18"),
         (["--data", "cats"], "taowa: data is 'cats', expected one of digits"),
         (["--epochs", "0"], "taowa: epochs is 0, expected at least 1"),
-        (["--lr", "-1"], "taowa: lr is -1.0, expected a positive number"),
+        (["--lr", "-1"], "taowa: lr is -1.0, expected at least 0"),
         (["--batch-size", "2000"], "taowa: batch_size is 2000, expected at most 1433"),
     ],
 )
