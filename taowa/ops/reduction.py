@@ -7,15 +7,13 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 from taowa.core.api import public
 from taowa.core.op import Array, op
 from taowa.core.tensor import Tensor
-from taowa.ops.comparison import maximum, minimum
-from taowa.ops.dims import all_dims, as_static, numpy_names, one_dim
+from taowa.ops.dims import all_dims, as_static, numpy_names
+from taowa.ops.element_types import as_dtype
 from taowa.ops.operands import kind_name
-from taowa.ops.return_types import return_type
 
 
 def expand_back(value: Any, input: Any, dim: Any, keepdim: bool) -> Any:
@@ -61,7 +59,7 @@ def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
         >>> x.sum(), x.sum(0)
         (tensor(10), tensor([4, 6]))
     """
-    return _sum(input, as_static(dim), keepdim, dtype)
+    return _sum(input, as_static(dim), keepdim, as_dtype(dtype))
 
 
 @op(name="mean")
@@ -95,247 +93,145 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
         >>> taowa.mean(taowa.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
         tensor([1.5000, 3.5000])
     """
-    return _mean(input, as_static(dim), keepdim, dtype)
+    return _mean(input, as_static(dim), keepdim, as_dtype(dtype))
 
 
-def _require_elements(name: str, input: Any, dim: Any) -> None:
-    if input.size == 0 and dim is None:
+@op(name="prod")
+def _prod(input: Array, dim: Any, keepdim: bool, dtype: Any):
+    axis = None if dim is None else all_dims(dim, input.ndim)
+    return jnp.prod(input.astype(_sum_dtype(input, dtype)), axis, keepdims=keepdim)
+
+
+@public
+@numpy_names
+def prod(
+    input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None
+) -> Tensor:
+    """Return the product of all elements, or products along one dimension.
+
+    Example:
+        >>> import taowa
+        >>> taowa.prod(taowa.tensor([[1, 2], [3, 4]]), 1)
+        tensor([ 2, 12])
+    """
+    if isinstance(dim, list | tuple):
+        raise TypeError(f"prod(): argument 'dim' must be int, not {type(dim).__name__}")
+    return _prod(input, dim, keepdim, as_dtype(dtype))
+
+
+@op(name="nansum")
+def _nansum(input: Array, dim: Any, keepdim: bool, dtype: Any):
+    x = jnp.where(jnp.isnan(input), 0, input)
+    return jnp.sum(
+        x.astype(_sum_dtype(input, dtype)), all_dims(dim, input.ndim), keepdims=keepdim
+    )
+
+
+@_nansum.backward
+def _(grad, input, dim, keepdim):
+    return jnp.where(jnp.isnan(input), 0, expand_back(grad, input, dim, keepdim))
+
+
+@public
+@numpy_names
+def nansum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """Return the sum of all elements that are not NaN, or sums along dimensions.
+
+    Example:
+        >>> import taowa
+        >>> taowa.nansum(taowa.tensor([1.0, float("nan")]))
+        tensor(1.)
+    """
+    return _nansum(input, as_static(dim), keepdim, as_dtype(dtype))
+
+
+@op(name="nanmean")
+def _nanmean(input: Array, dim: Any, keepdim: bool, dtype: Any):
+    if not jnp.issubdtype(input.dtype, jnp.inexact):
         raise RuntimeError(
-            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
-            "Specify the reduction dim with the 'dim' argument."
+            "nanmean(): expected input to have floating point or complex dtype but got "
+            f"{kind_name(input)}"
         )
-    for place in all_dims(dim, input.ndim):
-        if input.size == 0 and input.shape[place] == 0:
-            raise IndexError(
-                f"{name}(): Expected reduction dim {place} to have non-zero size."
-            )
+    x = input if dtype is None else input.astype(dtype.np)
+    return jnp.nanmean(x, all_dims(dim, x.ndim), keepdims=keepdim)
 
 
-def _require_order(name: str, input: Any) -> None:
-    if jnp.iscomplexobj(input):
-        raise NotImplementedError(f"\"{name}\" not implemented for '{kind_name(input)}'")
-
-
-@op(name="amax")
-def _amax(input: Array, dim: Any, keepdim: bool, name: str):
-    _require_order(f"{name}_all" if name != "amax" else "amax_cpu", input)
-    _require_elements(name, input, dim)
-    return jnp.max(input, all_dims(dim, input.ndim), keepdims=keepdim)
-
-
-@op(name="amin")
-def _amin(input: Array, dim: Any, keepdim: bool, name: str):
-    _require_order(f"{name}_all" if name != "amin" else "amin_cpu", input)
-    _require_elements(name, input, dim)
-    return jnp.min(input, all_dims(dim, input.ndim), keepdims=keepdim)
-
-
-def _share_among_ties(grad: Any, input: Any, output: Any, dim: Any, keepdim: bool) -> Any:
-    """Divide a gradient evenly among the elements equal to the extreme; NaN equals NaN."""
-    extreme = expand_back(output, input, dim, keepdim)
-    is_tie = (input == extreme) | (jnp.isnan(input) & jnp.isnan(extreme))
-    count = jnp.sum(is_tie, all_dims(dim, input.ndim), keepdims=True)
-    share = expand_back(grad, input, dim, keepdim) / count.astype(grad.dtype)
-    return jnp.where(is_tie, share, 0)
-
-
-@_amax.backward
-def _(grad, input, output, dim, keepdim):
-    return _share_among_ties(grad, input, output, dim, keepdim)
-
-
-@_amin.backward
-def _(grad, input, output, dim, keepdim):
-    return _share_among_ties(grad, input, output, dim, keepdim)
+@_nanmean.backward
+def _(grad, input, dim, keepdim):
+    is_number = ~jnp.isnan(input)
+    count = jnp.sum(is_number, all_dims(dim, input.ndim), keepdims=True).astype(grad.dtype)
+    return jnp.where(is_number, expand_back(grad, input, dim, keepdim) / count, 0)
 
 
 @public
 @numpy_names
-def amax(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
-    """Return the largest elements along dimensions; ties share the gradient evenly.
-
-    Args:
-        dim: One or several dimensions; `()` = all.
+def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """Return the mean of all elements that are not NaN, or means along dimensions.
 
     Example:
         >>> import taowa
-        >>> taowa.amax(taowa.tensor([[1, 5], [3, 4]]), 1)
-        tensor([5, 4])
+        >>> taowa.nanmean(taowa.tensor([1.0, float("nan"), 3.0]))
+        tensor(2.)
     """
-    return _amax(input, as_static(dim), keepdim, "amax")
+    return _nanmean(input, as_static(dim), keepdim, as_dtype(dtype))
+
+
+def _truth(function: Any, input: Any, dim: Any, keepdim: bool) -> Any:
+    """Reduce truth values; PyTorch answers uint8 with uint8, and `()` reduces nothing."""
+    axis = () if dim == () else all_dims(dim, input.ndim)
+    result = function(input != 0, axis, keepdims=keepdim)
+    return result.astype(jnp.uint8) if input.dtype == jnp.uint8 else result
+
+
+@op(name="all")
+def _all(input: Array, dim: Any, keepdim: bool):
+    return _truth(jnp.all, input, dim, keepdim)
+
+
+@op(name="any")
+def _any(input: Array, dim: Any, keepdim: bool):
+    return _truth(jnp.any, input, dim, keepdim)
 
 
 @public
 @numpy_names
-def amin(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
-    """Return the smallest elements along dimensions; ties share the gradient evenly.
+def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+    """Return whether all elements differ from zero, of the tensor or along dimensions.
 
     Example:
         >>> import taowa
-        >>> taowa.amin(taowa.tensor([[1, 5], [3, 4]]), 1)
-        tensor([1, 3])
+        >>> taowa.all(taowa.tensor([[1, 0], [1, 1]]), 1)
+        tensor([False,  True])
     """
-    return _amin(input, as_static(dim), keepdim, "amin")
-
-
-def _pick(input: Any, index: Any, place: int, keepdim: bool) -> tuple:
-    """Return the elements at an index along one dimension, and the index."""
-    if input.ndim == 0:
-        return input, index
-    values = jnp.take_along_axis(input, jnp.expand_dims(index, place), place)
-    if keepdim:
-        return values, jnp.expand_dims(index, place)
-    return values.squeeze(place), index
-
-
-def put_along(grad: Any, index: Any, input: Any, place: int, keepdim: bool) -> Any:
-    """Return zeros like the input with a gradient at the index that was picked in each row."""
-    if input.ndim == 0:
-        return grad
-    if not keepdim:
-        grad, index = jnp.expand_dims(grad, place), jnp.expand_dims(index, place)
-    positions = lax.broadcasted_iota(index.dtype, input.shape, place)
-    return jnp.where(positions == index, grad, 0)
-
-
-def _arg(function: Any, input: Any, dim: int) -> Any:
-    """Return the index of the first extreme element along one dimension."""
-    if input.ndim == 0:
-        return jnp.zeros((), jnp.int64)
-    return function(input, one_dim(dim, input.ndim)).astype(jnp.int64)
-
-
-@op(name="max_dim")
-def _max_dim(input: Array, dim: int, keepdim: bool):
-    place = one_dim(dim, input.ndim)
-    _require_order("max", input)
-    _require_elements("max", input, dim)
-    return _pick(input, _arg(jnp.argmax, input, dim), place, keepdim)
-
-
-@_max_dim.backward
-def _(grad, outputs, input, dim, keepdim):
-    return put_along(grad, outputs[1], input, one_dim(dim, input.ndim), keepdim)
-
-
-@op(name="min_dim")
-def _min_dim(input: Array, dim: int, keepdim: bool):
-    place = one_dim(dim, input.ndim)
-    _require_order("min", input)
-    _require_elements("min", input, dim)
-    return _pick(input, _arg(jnp.argmin, input, dim), place, keepdim)
-
-
-@_min_dim.backward
-def _(grad, outputs, input, dim, keepdim):
-    return put_along(grad, outputs[1], input, one_dim(dim, input.ndim), keepdim)
-
-
-_MAX = return_type("max", "values indices")
-_MIN = return_type("min", "values indices")
+    return _all(input, as_static(dim), keepdim)
 
 
 @public
 @numpy_names
-def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
-    """Return the largest element, or along one dimension the largest and where they are.
-
-    With a second tensor, return `maximum(input, other)`. In the form without `dim` ties share the
-    gradient evenly; along a dimension the element whose index is returned receives all of it.
-
-    Raises:
-        RuntimeError: if there are no elements and no `dim`.
+def any(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+    """Return whether an element differs from zero, in the tensor or along dimensions.
 
     Example:
         >>> import taowa
-        >>> x = taowa.tensor([[1, 5], [3, 4]])
-        >>> taowa.max(x)
-        tensor(5)
-        >>> taowa.max(x, 1)
-        torch.return_types.max(
-        values=tensor([5, 4]),
-        indices=tensor([1, 1]))
+        >>> taowa.any(taowa.tensor([[0, 0], [0, 1]]), 1)
+        tensor([False,  True])
     """
-    if dim is None:
-        return _amax(input, None, False, "max") if other is None else maximum(input, other)
-    if isinstance(dim, Tensor):
-        return maximum(input, dim)
-    return _MAX(*_max_dim(input, dim, keepdim))
+    return _any(input, as_static(dim), keepdim)
+
+
+@op(name="count_nonzero")
+def _count_nonzero(input: Array, dim: Any):
+    return jnp.sum(input != 0, all_dims(dim, input.ndim), dtype=jnp.int64)
 
 
 @public
 @numpy_names
-def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
-    """Return the smallest element, or along one dimension the smallest and where they are.
-
-    With a second tensor, return `minimum(input, other)`. Gradients as in `max`.
-
-    Raises:
-        RuntimeError: if there are no elements and no `dim`.
+def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
+    """Return how many elements differ from zero, of all or along dimensions.
 
     Example:
         >>> import taowa
-        >>> x = taowa.tensor([[1, 5], [3, 4]])
-        >>> taowa.min(x)
-        tensor(1)
-        >>> taowa.min(x, 1).indices
-        tensor([0, 0])
+        >>> taowa.count_nonzero(taowa.tensor([[0, 1], [2, 3]]), 0)
+        tensor([1, 2])
     """
-    if dim is None:
-        return _amin(input, None, False, "min") if other is None else minimum(input, other)
-    if isinstance(dim, Tensor):
-        return minimum(input, dim)
-    return _MIN(*_min_dim(input, dim, keepdim))
-
-
-@op(name="argmax")
-def _argmax(input: Array, dim: int | None, keepdim: bool, name: str):
-    return _first_extreme(jnp.argmax, input, dim, keepdim, name)
-
-
-@op(name="argmin")
-def _argmin(input: Array, dim: int | None, keepdim: bool, name: str):
-    return _first_extreme(jnp.argmin, input, dim, keepdim, name)
-
-
-def _first_extreme(function: Any, input: Any, dim: Any, keepdim: bool, name: str) -> Any:
-    _require_order(f"{name}_cpu", input)
-    if input.size == 0 and dim is None:
-        raise IndexError(
-            f"{name}(): Expected reduction dim to be specified for input.numel() == 0."
-        )
-    if dim is None:
-        index = _arg(function, input.reshape(-1), 0)
-        return index.reshape((1,) * input.ndim) if keepdim else index
-    _require_elements(name, input, dim)
-    index = _arg(function, input, dim)
-    place = one_dim(dim, input.ndim)
-    return jnp.expand_dims(index, place) if keepdim and input.ndim else index
-
-
-@public
-@numpy_names
-def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """Return the index of the first largest element, in the flattened tensor or along `dim`.
-
-    Example:
-        >>> import taowa
-        >>> x = taowa.tensor([[1, 5], [3, 4]])
-        >>> taowa.argmax(x), taowa.argmax(x, 0)
-        (tensor(1), tensor([1, 0]))
-    """
-    return _argmax(input, dim, keepdim, "argmax")
-
-
-@public
-@numpy_names
-def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """Return the index of the first smallest element, in the flattened tensor or along `dim`.
-
-    Example:
-        >>> import taowa
-        >>> x = taowa.tensor([[1, 5], [3, 4]])
-        >>> taowa.argmin(x), taowa.argmin(x, 0)
-        (tensor(0), tensor([0, 1]))
-    """
-    return _argmin(input, dim, keepdim, "argmin")
+    return _count_nonzero(input, as_static(dim))
