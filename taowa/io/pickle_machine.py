@@ -20,6 +20,7 @@ from taowa.io.object_tree import is_plain_key
 
 MAX_NAME_BYTES = 512
 CONTAINER_COST = 16
+SHORT_TUPLE_COST = 8
 
 
 @dataclass(frozen=True)
@@ -308,6 +309,7 @@ def _short_tuple(length: int) -> _Handler:
     def handler(m: Machine) -> None:
         if len(m.stack) < length:
             raise IndexError
+        m.charge(SHORT_TUPLE_COST)
         m.stack[-length:] = [tuple(m.stack[-length:])]
 
     return handler

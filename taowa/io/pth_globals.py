@@ -45,7 +45,6 @@ class Globals:
     """
 
     def __init__(self, sink: TensorSink):
-        self.sink = sink
         self.table = {**_PLAIN, **_tensor_builders(sink)}
 
     def find(self, module: str, name: str) -> Any:

@@ -150,6 +150,7 @@ BOMBS = {
     "flood of None": b"N" * 1_000_000 + b".",
     "flood of dicts": b"(" + b"}" * 200_000 + b"t.",
     "flood of lists": b"(" + b"]" * 200_000 + b"t.",
+    "flood of tuples": b")" + b"\x85" * 1_000_000 + b".",
     "flood of marks": b"(" * 1_000_000 + b".",
     "hash of nested tuples": b")" + b"\x85q\x00h\x00\x86" * 60 + b"q\x01}h\x01Ns.",
     "hash of wide tuple": b"}(" + b"K\x01" * 100 + b"tNs.",
