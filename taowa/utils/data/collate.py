@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from taowa import dtypes, ops
+from taowa import dtypes
 from taowa.core.tensor import Tensor, from_array
+from taowa.ops.joining import stack
 from taowa.ops.tensor_factory import as_tensor, tensor
 
 CollateMap = dict[type | tuple[type, ...], Callable]
@@ -128,7 +129,7 @@ def collate_tensor_fn(batch: Sequence[Tensor], *, collate_fn_map: Any = None) ->
     if all(map(_is_plain, batch)) and _are_alike(batch, "shape", "dtype", "device"):
         stacked = np.stack([item.host() for item in batch])  # (B, ...)
         return from_array(stacked, device=batch[0].device)
-    return ops.stack(list(batch))
+    return stack(list(batch))
 
 
 def _is_plain(item: Any) -> bool:
