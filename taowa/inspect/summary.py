@@ -20,7 +20,7 @@ __all__ = ["Layer", "Summary", "summary"]
 Span = tuple[str, str]  # a piece of text and its style
 NOTHING = "–"
 MAX_SHAPES = 4  # of one layer's output; the others are left out
-MEGABYTE = 1_000_000
+UNITS = ((1_000, "kB"), (1_000_000, "MB"), (1_000_000_000, "GB"))
 
 
 @dataclass(frozen=True)
@@ -99,10 +99,10 @@ class Summary:
 
     def _totals(self) -> Iterator[tuple[str, str]]:
         frozen = self.num_parameters - self.num_trainable
-        size = f"{self.num_parameters:,} ({_megabytes(self.parameter_bytes)})"
+        size = f"{self.num_parameters:,} ({_size(self.parameter_bytes)})"
         yield "Parameters", size + (f", {frozen:,} of them frozen" if frozen else "")
         if self.buffer_bytes:
-            yield "Buffers", _megabytes(self.buffer_bytes)
+            yield "Buffers", _size(self.buffer_bytes)
         if self.input:
             yield "Input", self.input
 
@@ -138,8 +138,9 @@ def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
     return f"{cells[0]:<{first}}   {cells[1]:<{second}}   {cells[2]:>{third}}"
 
 
-def _megabytes(num_bytes: int) -> str:
-    return f"{num_bytes / MEGABYTE:.2f} MB"
+def _size(num_bytes: int) -> str:
+    unit, text = next((u, t) for u, t in UNITS if num_bytes < 1000 * u or u == UNITS[-1][0])
+    return f"{num_bytes / unit:.1f} {text}"
 
 
 def summary(
@@ -167,13 +168,13 @@ def summary(
         >>> from taowa import nn
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
         >>> summary(model, (2, 1, 8, 8))
-        Layer             Output shape   Parameters
-        ───────────────────────────────────────────
-        Sequential        [2, 10]               650
-        ├─ 0: Flatten     [2, 64]                 –
-        └─ 1: Linear      [2, 10]               650
-        ───────────────────────────────────────────
-        Parameters  650 (0.00 MB)
+        Layer           Output shape   Parameters
+        ─────────────────────────────────────────
+        Sequential      [2, 10]               650
+        ├─ 0: Flatten   [2, 64]                 –
+        └─ 1: Linear    [2, 10]               650
+        ─────────────────────────────────────────
+        Parameters  650 (2.6 kB)
         Input       [2, 1, 8, 8]
     """
     if input_size is not None and input_data is not None:

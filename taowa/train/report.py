@@ -83,17 +83,16 @@ class PlainReport(Observer):
         self.num_steps = 0
 
     def started(self, trainer: Trainer) -> None:
-        """Print the facts and the table's head."""
+        """Print the facts."""
         for label, text in self.facts.items():
             self.line([(f"{label:<10}", "dim"), (text, "")])
         self.line([])
-        self.line([(GAP.join(f"{c.title:>{c.width}}" for c in _COLUMNS), "dim")])
         self._clock = Clock(self._now)
         self._written_at = self._now()
 
     def stepped(self, trainer: Trainer) -> None:
         """Print how far it is, if nothing was printed for half a minute."""
-        self.num_steps += 1
+        self.count_step()
         if self._now() - self._written_at >= SECONDS_BETWEEN_LINES:
             total = len(trainer.train_loader)
             where = f"epoch {trainer.epoch + 1}, step {trainer.batch}/{total}"
@@ -117,6 +116,12 @@ class PlainReport(Observer):
             spent = f"{duration(clock.seconds)}, {duration(clock.compile_seconds)} of it compiling"
             found = f"{percent(trainer.best.test_accuracy)} test accuracy"
             self.line([(found, "bold green"), (f" in epoch {trainer.best.epoch}; {spent}", "")])
+
+    def count_step(self) -> None:
+        """Count one more step; the first prints the table's head, below what compiling said."""
+        self.num_steps += 1
+        if self.num_steps == 1:
+            self.line([(GAP.join(f"{c.title:>{c.width}}" for c in _COLUMNS), "dim")])
 
     def running_figures(self, trainer: Trainer) -> list[str]:
         """Return loss, accuracy, speed and the time left, as seen so far."""

@@ -33,22 +33,26 @@ class TerminalReport(PlainReport):
             console=console,
             transient=True,
         )
-        self._task = self._bar.add_task("compiling the training step", total=None, figures="")
+        self._task = self._bar.add_task("", total=None, figures="")
+        self._first_epoch = 0
 
     def started(self, trainer: Trainer) -> None:
-        """Print the facts and the table's head, and show the bar."""
+        """Print the facts. The bar appears after the first step, which has to be compiled."""
         super().started(trainer)
-        self._bar.start()
+        self._first_epoch = trainer.epoch
 
     def stepped(self, trainer: Trainer) -> None:
-        """Move the bar on."""
-        self.num_steps += 1
+        """Move the bar on; take it away before the first test, which has to be compiled."""
+        self.count_step()
         total = len(trainer.train_loader)
         is_testing = trainer.batch == total
-        epoch = f"epoch {trainer.epoch + 1}/{trainer.epochs}"
+        if is_testing and trainer.epoch == self._first_epoch:
+            self._bar.stop()
+            return
+        self._bar.start()
         self._bar.update(
             self._task,
-            description="testing" if is_testing else epoch,
+            description="testing" if is_testing else f"epoch {trainer.epoch + 1}/{trainer.epochs}",
             completed=trainer.batch,
             total=total,
             figures=GAP.join(self.running_figures(trainer)),

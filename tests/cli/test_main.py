@@ -30,7 +30,7 @@ def test_without_arguments_there_is_help(capsys):
     ("arguments", "message"),
     [
         (["trian"], "No such command 'trian'"),
-        (["train", "--epochs", "many"], "many"),
+        (["train", "--epochs", "many"], "--epochs"),
         (["train", "--epoch", "1"], "--epoch"),
         (["train", "--lr"], "--lr"),
     ],

@@ -37,9 +37,9 @@ def test_table_of_a_residual_network():
     text = str(summary(net, (2, 1, 8, 8), depth=2))
     lines = text.split("\n")
     assert lines[2].split() == ["ResNet", "[2,", "10]", "4,902,090"]
-    assert "│  └─ 0: BasicBlock     [2, 128, 4, 4]         230,144" in lines
-    assert "└─ fc: Linear           [2, 10]                  5,130" in lines
-    assert lines[-2:] == ["Buffers     0.03 MB", "Input       [2, 1, 8, 8]"]
+    assert "│  └─ 0: BasicBlock             [2, 128, 4, 4]      230,144" in lines
+    assert "└─ fc: Linear                   [2, 10]               5,130" in lines
+    assert lines[-2:] == ["Buffers     23.1 kB", "Input       [2, 1, 8, 8]"]
     assert "bn2" not in text
 
 

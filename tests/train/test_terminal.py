@@ -2,6 +2,7 @@ import io
 
 from rich.console import Console
 
+from taowa.train import Observer
 from taowa.train.report import PlainReport
 from taowa.train.terminal import TerminalReport
 from tests.train import small
@@ -24,22 +25,23 @@ def test_terminal_shows_the_plain_tables_text():
     assert sum(line.strip().startswith(("1/2", "2/2")) for line in shown) == 2
 
 
-def test_bar_names_the_epoch_and_the_test():
-    screen = io.StringIO()
-    console = Console(file=screen, width=120, force_terminal=True, color_system=None)
+def test_bar_names_the_epoch_and_later_tests_and_is_away_while_compiling():
+    console = Console(file=io.StringIO(), width=120, force_terminal=True, color_system=None)
     report = TerminalReport({}, console)
     seen = []
-    stepped = report.stepped
 
-    def watch(trainer):
-        stepped(trainer)
-        seen.append((report._bar.tasks[0].description, report._bar.tasks[0].completed))
+    class Watcher(Observer):
+        def started(self, trainer):
+            seen.append(report._bar.live.is_started)
 
-    report.stepped = watch
-    run(report)
-    one = [*(("epoch 1/2", n) for n in range(1, 5)), ("testing", 5)]
-    assert seen[:5] == one
-    assert report._bar.finished or not report._bar.live.is_started
+        def stepped(self, trainer):
+            task = report._bar.tasks[0]
+            seen.append(report._bar.live.is_started and (task.description, task.completed))
+
+    trainer = small.trainer(epochs=2, observers=[report, Watcher()])
+    trainer.fit()
+    epochs = [[(f"epoch {epoch}/2", step) for step in range(1, 5)] for epoch in (1, 2)]
+    assert seen == [False, *epochs[0], False, *epochs[1], ("testing", 5)]
 
 
 def test_close_takes_the_bar_away():
