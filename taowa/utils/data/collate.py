@@ -126,7 +126,7 @@ def collate_tensor_fn(batch: Sequence[Tensor], *, collate_fn_map: Any = None) ->
         tensor([[1, 2],
                 [3, 4]])
     """
-    if all(map(_is_plain, batch)) and _are_alike(batch, "shape", "dtype", "device"):
+    if all(map(_is_plain, batch)) and len({item._aval for item in batch}) == 1:
         stacked = np.stack([item.host() for item in batch])  # (B, ...)
         return from_array(stacked, device=batch[0].device)
     return stack(list(batch))
@@ -134,10 +134,6 @@ def collate_tensor_fn(batch: Sequence[Tensor], *, collate_fn_map: Any = None) ->
 
 def _is_plain(item: Any) -> bool:
     return isinstance(item, Tensor) and item.is_on_host() and not item.requires_grad
-
-
-def _are_alike(batch: Sequence, *names: str) -> bool:
-    return all(getattr(item, name) == getattr(batch[0], name) for name in names for item in batch)
 
 
 def collate_numpy_array_fn(batch: Sequence[np.ndarray], *, collate_fn_map: Any = None) -> Any:
@@ -151,7 +147,8 @@ def collate_numpy_array_fn(batch: Sequence[np.ndarray], *, collate_fn_map: Any =
     if _is_text_array(batch[0]):
         raise _not_collatable(batch[0].dtype)
     is_default = (collate_fn_map or {}).get(Tensor) is collate_tensor_fn
-    if is_default and batch[0].dtype.isnative and _are_alike(batch, "shape", "dtype"):
+    kinds = {(array.shape, array.dtype) for array in batch}
+    if is_default and len(kinds) == 1 and batch[0].dtype.isnative:
         return from_array(np.stack(batch))  # one copy instead of two
     return collate([as_tensor(array) for array in batch], collate_fn_map=collate_fn_map)
 
