@@ -242,6 +242,8 @@ def chain_matmul(*matrices: Tensor) -> Tensor:
             raise RuntimeError(
                 f"Tensor dimension is {matrix.ndim}, expected 2 instead (matrix {position})"
             )
+    if len(matrices) == 1:
+        return matrices[0].clone()  # type: ignore[attr-defined]
     return multiply_in_best_order(list(matrices))
 
 
@@ -274,4 +276,3 @@ def multiply_in_best_order(matrices: list[Tensor]) -> Tensor:
         return matrices[i] if k is None else matmul(multiply(i, k), multiply(k + 1, j))
 
     return multiply(0, n - 1)
-

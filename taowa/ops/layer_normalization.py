@@ -11,6 +11,7 @@ from jax import lax
 from taowa.core.api import public
 from taowa.core.op import Array, BadValue, Scalar, op
 from taowa.core.tensor import Tensor
+from taowa.dtypes import get_default_dtype
 from taowa.ops.normalization import of_channels, scaled, standardized, towards_input
 from taowa.ops.precision import require_floating, wide
 
@@ -211,12 +212,17 @@ def group_norm(
 def _local_response_norm(input: Array, size: int, alpha: Scalar, beta: Scalar, k: Scalar):
     if input.ndim < 3:
         raise BadValue(f"Expected 3D or higher dimensionality input (got {input.ndim} dimensions)")
+    if input.size == 0:
+        return input
     pads = [(0, 0), (size // 2, (size - 1) // 2), *[(0, 0)] * (input.ndim - 2)]
     squares = jnp.pad(jnp.square(wide(input)), pads)
     channels = input.shape[1]
     total = sum(squares[:, i : i + channels] for i in range(size))
-    divisor = jnp.power(total / size * wide(alpha) + wide(k), wide(beta))
-    return (wide(input) / divisor).astype(input.dtype)
+    floating = jnp.issubdtype(input.dtype, jnp.inexact)
+    kind = input.dtype if floating else get_default_dtype().np
+    mean = total / size if floating else total // size  # PyTorch's average of integers is one
+    divisor = jnp.power(mean * wide(alpha) + wide(k), wide(beta))
+    return (wide(input) / divisor).astype(kind)
 
 
 def local_response_norm(

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from taowa.core.op import Array, Scalar, op
 from taowa.core.tensor import Tensor
+from taowa.dtypes import get_default_dtype
 from taowa.ops.loss import num_classes_of, reduced, reduction_of
 from taowa.ops.operands import kind_name
 from taowa.ops.precision import wide
@@ -16,6 +17,11 @@ from taowa.ops.precision import wide
 def _positive(x: Any) -> Any:
     """Return `max(x, 0)` with PyTorch's gradient of a clamp: 1 at 0."""
     return jnp.where(x >= 0, x, jnp.zeros_like(x))
+
+
+def _floating(dtype: Any) -> Any:
+    """Return the type of a result that was computed with floating margins."""
+    return dtype if jnp.issubdtype(dtype, jnp.inexact) else get_default_dtype().np
 
 
 @op(name="hinge_embedding_loss", promote="same")
@@ -56,8 +62,9 @@ def hinge_embedding_loss(
 def _margin_ranking_loss(
     input1: Array, input2: Array, target: Array, margin: Scalar, reduction: str
 ):
-    terms = _positive(-wide(target) * (wide(input1) - wide(input2)) + wide(margin))
-    return reduced(terms, reduction).astype(input1.dtype)
+    # Integers are multiplied as integers, which wrap around, before the margin makes floats.
+    terms = -wide(target) * (wide(input1) - wide(input2))
+    return reduced(_positive(terms + wide(margin)), reduction).astype(_floating(input1.dtype))
 
 
 def margin_ranking_loss(
@@ -93,7 +100,7 @@ def margin_ranking_loss(
     return _margin_ranking_loss(input1, input2, target, margin, reduction)
 
 
-@op(name="cosine_embedding_loss", promote="same")
+@op(name="cosine_embedding_loss", promote="float")
 def _cosine_embedding_loss(
     input1: Array, input2: Array, target: Array, margin: Scalar, reduction: str
 ):
@@ -360,7 +367,8 @@ def _triplet_margin_loss(
     near, far = _distance(a, b, p, eps), _distance(a, c, p, eps)
     if swap:
         far = jnp.minimum(far, _distance(b, c, p, eps))
-    return reduced(_positive(wide(margin) + near - far), reduction).astype(anchor.dtype)
+    loss = reduced(_positive(wide(margin).real + near - far), reduction)
+    return loss if jnp.iscomplexobj(anchor) else loss.astype(_floating(anchor.dtype))
 
 
 def triplet_margin_loss(

@@ -32,7 +32,7 @@ def towards_input(grad: Any, normal: Any, inverse: Any, axes: tuple[int, ...]) -
 
 def of_channels(values: Any, ndim: int, dim: int = 1) -> Any:
     """Return one value for each channel in a shape that broadcasts along dimension `dim`."""
-    return wide(values).reshape([-1 if i == dim else 1 for i in range(ndim)])
+    return wide(values).reshape([values.size if i == dim else 1 for i in range(ndim)])
 
 
 def scaled(x: Any, weight: Any, bias: Any) -> Any:
@@ -155,6 +155,8 @@ def _batch_norm_inference(
         running_var=running_var, weight=weight, bias=bias,
     )  # fmt: skip
     ndim = input.ndim
+    if input.size == 0:
+        return input
     factor = lax.rsqrt(of_channels(running_var, ndim) + eps)
     if weight is not None:
         factor = factor * of_channels(weight, ndim)
@@ -225,7 +227,7 @@ def _torch_batch_norm(
     training: bool,
     momentum: float,
     eps: float,
-    cudnn_enabled: bool = True,
+    cudnn_enabled: bool,
 ) -> Tensor:
     """Normalise each channel; `nn.functional.batch_norm` with another order of arguments."""
     return batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)

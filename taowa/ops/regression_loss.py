@@ -50,7 +50,9 @@ def _(grad, input, target, reduction):
 
 @op(name="l1_loss", promote="same")
 def _l1_loss(input: Array, target: Array, reduction: str):
-    return reduced(jnp.abs(wide(input) - wide(target)), reduction).astype(input.dtype)
+    distances = jnp.abs(wide(input) - wide(target))  # real for complex inputs too
+    is_real = distances.dtype == wide(input).dtype
+    return reduced(distances, reduction).astype(input.dtype if is_real else distances.dtype)
 
 
 @_l1_loss.backward
@@ -294,7 +296,7 @@ def kl_div(
     return _kl_div(input, target, log_target, reduction)
 
 
-@op(name="poisson_nll_loss", promote="same")
+@op(name="poisson_nll_loss", promote="float")
 def _poisson_nll_loss(
     input: Array, target: Array, eps: Scalar, log_input: bool, full: bool, reduction: str
 ):

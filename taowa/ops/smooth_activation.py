@@ -263,11 +263,6 @@ def softsign(input: Array):
     return input / (1 + jnp.abs(input))
 
 
-@softsign.backward
-def _(grad, input):
-    return wide(grad) / jnp.square(1 + jnp.abs(wide(input)))
-
-
 @op(promote="float")
 def tanhshrink(input: Array):
     """Return `input - tanh(input)`.
@@ -278,11 +273,6 @@ def tanhshrink(input: Array):
         tensor([-0.2384,  1.0360])
     """
     return input - jnp.tanh(input)
-
-
-@tanhshrink.backward
-def _(grad, input):
-    return grad * jnp.square(jnp.tanh(input))
 
 
 @op
