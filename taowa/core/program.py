@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -34,7 +35,7 @@ class Work:
         outputs: `(place, index)` of each value to hand out; index `None` but for an output of a
             node with several that only its gradient needs.
         scalars: The run-time numbers, by the kind in which they travel.
-        donated: Indices of leaves whose storage has moved on.
+        donated: Indices of leaves whose buffers the outputs take over.
     """
 
     def __init__(self, pending: list[Node]):
@@ -43,6 +44,7 @@ class Work:
         self.steps: list = []
         self.scalars: dict[type, list] = {float: [], int: [], complex: []}
         self._wanted: dict[tuple[int, int | None], None] = {}
+        self._saved_leaves: set[int] = set()  # a later backward pass reads these: never donated
         self._on_tape: list[tuple[Node, tuple[int, ...]]] = []
         for place, node in enumerate(self.nodes):
             self._add(place, node)
@@ -50,7 +52,7 @@ class Work:
             if node.aval.__class__ is not tuple:
                 self._wanted[node.place, None] = None
         self.outputs = tuple(self._wanted)
-        self.donated = tuple(i for i, n in enumerate(self.leaves) if n.is_retired)
+        self.donated = tuple(self._reusable())
         self.place = _device_of(self.nodes)
 
     def _add(self, place: int, node: Node) -> None:
@@ -76,11 +78,27 @@ class Work:
         """Make outputs of the values that the node's backward pass will read."""
         inputs, outputs = node.plan.saved(wanted_inputs(node))  # type: ignore[union-attr]
         for i in inputs:
-            if node.inputs[i].place >= 0:
-                self._wanted[node.inputs[i].place, None] = None
+            source = node.inputs[i]
+            if source.place >= 0:
+                self._wanted[source.place, None] = None
+            else:
+                self._saved_leaves.add(_FIRST_LEAF - source.place)
         for i in outputs:
             self._wanted[place, i if node.aval.__class__ is tuple else None] = None
         self._on_tape.append((node, inputs))
+
+    def _reusable(self) -> Iterator[int]:
+        """Find the leaves whose storage has moved on and whose buffer an output can take over."""
+        retired = [i for i, leaf in enumerate(self.leaves) if leaf.is_retired]
+        if not retired:
+            return
+        made = [(self.nodes[place].aval, i) for place, i in self.outputs]
+        room = Counter(aval if i is None else aval[i] for aval, i in made)
+        for i in retired:
+            aval = self.leaves[i].aval
+            if room[aval]:
+                room[aval] -= 1
+                yield i
 
     def key(self) -> tuple:
         """Return what identifies the program that does this work."""
@@ -91,7 +109,7 @@ class Work:
         packed = [np.array(v, SCALAR_TYPES[t]) for t, v in self.scalars.items() if v]
         target = jax_device(self.place)
         for i in self.donated:
-            if not is_exclusive(self.leaves, i):
+            if i in self._saved_leaves or not is_exclusive(self.leaves, i):
                 packed_copy = np.array(self.leaves[i].array)
                 self.leaves[i] = _stand_in(self.leaves[i], packed_copy)
         return packed + [_on_device(leaf, target) for leaf in self.leaves]

@@ -359,7 +359,8 @@ class Tensor(Layout, Protocols):
         alias = wrap_storage(self._storage, None)
         if self._lens:
             alias._lens, alias._base = self._lens, wrap_storage(self._storage, None)
-            alias._read, alias._version_read = self._node(), self._storage.version
+            if self._storage.node.array.__class__ is not np.ndarray:  # else read on the host
+                alias._read, alias._version_read = self._node(), self._storage.version
         return alias
 
     def detach_(self) -> Tensor:
