@@ -1,4 +1,4 @@
-"""Generators of random numbers: PyTorch's CPU stream on the host, and keys for draws in programs."""
+"""Generators: PyTorch's random numbers on the host, and keys for draws inside programs."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def logical_not(input: Array):
 
 
 @public(inplace=True)
-@op
+@op(numbers=())
 def logical_and(input: Array, other: Array):
     """Return where both elements are different from zero.
 
@@ -43,7 +43,7 @@ def logical_and(input: Array, other: Array):
 
 
 @public(inplace=True)
-@op
+@op(numbers=())
 def logical_or(input: Array, other: Array):
     """Return where an element is different from zero.
 
@@ -56,7 +56,7 @@ def logical_or(input: Array, other: Array):
 
 
 @public(inplace=True)
-@op
+@op(numbers=())
 def logical_xor(input: Array, other: Array):
     """Return where exactly one element is different from zero.
 
@@ -167,7 +167,7 @@ def bitwise_right_shift(input: Array, other: Array):
 
 
 @public(inplace=True)
-@op(promote="same")
+@op(promote="same", numbers=())
 def gcd(input: Array, other: Array):
     """Return the greatest common divisors.
 
@@ -181,7 +181,7 @@ def gcd(input: Array, other: Array):
 
 
 @public(inplace=True)
-@op(promote="same")
+@op(promote="same", numbers=())
 def lcm(input: Array, other: Array):
     """Return the least common multiples.
 

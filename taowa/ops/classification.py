@@ -22,7 +22,7 @@ def isnan(input: Array):
         >>> taowa.isnan(taowa.tensor([1.0, float("nan")]))
         tensor([False,  True])
     """
-    return input != input  # noqa: PLR0124  (true of NaN alone, complex included)
+    return input != input
 
 
 @public
@@ -94,13 +94,13 @@ def isreal(input: Array):
     return jnp.isreal(input)
 
 
-@op(name="isclose")
+@op(name="isclose", numbers=("rtol", "atol"))
 def _isclose(input: Array, other: Array, rtol: Array, atol: Array, equal_nan: bool):
     if input.dtype != other.dtype:
         raise RuntimeError(f"{kind_name(input)} did not match {kind_name(other)}")
     close = input == other
     if equal_nan:
-        close |= (input != input) & (other != other)  # noqa: PLR0124
+        close |= (input != input) & (other != other)
     x, y = (input, other) if jnp.issubdtype(input.dtype, jnp.inexact) else _as_doubles(input, other)
     real = jnp.abs(x).dtype
     error, allowed = jnp.abs(x - y), (atol + jnp.abs(rtol * y)).astype(real)
@@ -132,9 +132,7 @@ def isclose(
     """
     for name, tolerance in (("rtol", rtol), ("atol", atol)):
         if tolerance < 0:
-            raise RuntimeError(
-                f"{name} must be greater than or equal to zero, but got {tolerance}"
-            )
+            raise RuntimeError(f"{name} must be greater than or equal to zero, but got {tolerance}")
     return _isclose(input, other, rtol, atol, equal_nan)
 
 

@@ -11,11 +11,12 @@ from taowa.core.api import public
 from taowa.core.op import Array, Scalar, op
 from taowa.core.tensor import Tensor
 from taowa.ops.operands import forbid_backward, kind_name
+from taowa.ops.precision import wide
 from taowa.ops.return_types import return_type
 
 
 @public(inplace=True)
-@op(promote="float")
+@op(promote="float", numbers=("other",))
 def copysign(input: Array, other: Array):
     """Return the sizes of `input` with the signs of `other`.
 
@@ -34,7 +35,7 @@ def _(grad, input, output):
 
 
 @public(inplace=True)
-@op(promote="same")
+@op(promote="same", numbers=())
 def nextafter(input: Array, other: Array):
     """Return the next representable numbers from `input` towards `other`.
 
@@ -49,11 +50,11 @@ def nextafter(input: Array, other: Array):
 
 
 @nextafter.backward
-def _(grad):
-    return jnp.zeros_like(grad), jnp.zeros_like(grad)
+def _(grad, input, other):
+    return jnp.where(input == other, 0, grad), jnp.zeros_like(grad)
 
 
-@op(name="heaviside")
+@op(name="heaviside", numbers=())
 def _heaviside(input: Array, values: Array):
     if input.dtype != values.dtype:
         raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
@@ -83,7 +84,7 @@ def heaviside(input: Tensor, values: Tensor) -> Tensor:
 
 
 @public(inplace=True)
-@op(promote="float")
+@op(promote="float", numbers=())
 def ldexp(input: Array, other: Array):
     """Return `input * 2**other`.
 
@@ -92,7 +93,7 @@ def ldexp(input: Array, other: Array):
         >>> taowa.ldexp(taowa.tensor([3.0]), taowa.tensor([2]))
         tensor([12.])
     """
-    return input * jnp.exp2(other)
+    return (wide(input) * jnp.exp2(wide(other))).astype(input.dtype)
 
 
 _FREXP = return_type("frexp", "mantissa exponent")
@@ -153,7 +154,7 @@ def _between(start: Any, end: Any, weight: Any) -> Any:
     """Return the weighted mean, counted from the nearer end so that both ends are exact."""
     near = start + weight * (end - start)
     far = end - (end - start) * (1 - weight)
-    return jnp.where(jnp.abs(weight) < 0.5, near, far)  # noqa: PLR2004
+    return jnp.where(jnp.abs(weight) < 0.5, near, far)
 
 
 @_lerp_number.backward

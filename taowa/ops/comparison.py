@@ -19,7 +19,7 @@ def _require_order(name: str, array: Any) -> None:
 
 
 @public(inplace=True)
-@op(promote="same")
+@op(promote="same", numbers=("other",))
 def eq(input: Array, other: Array):
     """Return where `input == other`.
 
@@ -32,7 +32,7 @@ def eq(input: Array, other: Array):
 
 
 @public(inplace=True, aliases=("not_equal",))
-@op(promote="same")
+@op(promote="same", numbers=("other",))
 def ne(input: Array, other: Array):
     """Return where `input != other`.
 
@@ -45,7 +45,7 @@ def ne(input: Array, other: Array):
 
 
 @public(inplace=True, aliases=("less",))
-@op(promote="same")
+@op(promote="same", numbers=("other",))
 def lt(input: Array, other: Array):
     """Return where `input < other`.
 
@@ -59,7 +59,7 @@ def lt(input: Array, other: Array):
 
 
 @public(inplace=True, aliases=("less_equal",))
-@op(promote="same")
+@op(promote="same", numbers=("other",))
 def le(input: Array, other: Array):
     """Return where `input <= other`.
 
@@ -73,7 +73,7 @@ def le(input: Array, other: Array):
 
 
 @public(inplace=True, aliases=("greater",))
-@op(promote="same")
+@op(promote="same", numbers=("other",))
 def gt(input: Array, other: Array):
     """Return where `input > other`.
 
@@ -87,7 +87,7 @@ def gt(input: Array, other: Array):
 
 
 @public(inplace=True, aliases=("greater_equal",))
-@op(promote="same")
+@op(promote="same", numbers=("other",))
 def ge(input: Array, other: Array):
     """Return where `input >= other`.
 
@@ -101,7 +101,7 @@ def ge(input: Array, other: Array):
 
 
 @public
-@op(promote="same")
+@op(promote="same", numbers=())
 def maximum(input: Array, other: Array):
     """Return the larger of two elements, NaN if either is.
 
@@ -123,7 +123,7 @@ def _(grad, input, other):
 
 
 @public
-@op(promote="same")
+@op(promote="same", numbers=())
 def minimum(input: Array, other: Array):
     """Return the smaller of two elements, NaN if either is.
 
@@ -145,7 +145,7 @@ def _(grad, input, other):
 
 
 @public
-@op(promote="same")
+@op(promote="same", numbers=())
 def fmax(input: Array, other: Array):
     """Return the larger of two elements, the other one where one is NaN.
 
@@ -165,7 +165,7 @@ def _(grad, input, other):
 
 
 @public
-@op(promote="same")
+@op(promote="same", numbers=())
 def fmin(input: Array, other: Array):
     """Return the smaller of two elements, the other one where one is NaN.
 
@@ -185,7 +185,7 @@ def _(grad, input, other):
 
 
 @public(inplace=True, aliases=("clip",))
-@op(promote="same")
+@op(promote="same", numbers=("min", "max"))
 def clamp(input: Array, min: Array | None = None, max: Array | None = None):
     """Return the elements limited to [`min`, `max`].
 

@@ -202,8 +202,8 @@ def _require_parts(input: Any, other: Any) -> None:
 
 
 @public(is_method=False)
-@op
-def complex(real: Array, imag: Array):  # noqa: A001
+@op(numbers=())
+def complex(real: Array, imag: Array):
     """Return complex numbers made of real and imaginary parts.
 
     Raises:
@@ -224,7 +224,7 @@ def _(grad):
 
 
 @public(is_method=False)
-@op
+@op(numbers=())
 def polar(abs: Array, angle: Array):
     """Return complex numbers made of absolute values and angles in radians.
 

@@ -10,7 +10,7 @@ from taowa.core.context import context
 from taowa.core.device import canonical, device
 from taowa.core.tensor import Tensor, from_array
 from taowa.core.transfer import to_device
-from taowa.dtypes import dtype as Dtype  # noqa: N812
+from taowa.dtypes import dtype as Dtype
 from taowa.ops.copying import clone
 from taowa.ops.element_types import as_dtype, convert_array
 
@@ -126,7 +126,7 @@ def cuda(
 
 
 @public(is_function=False)
-def type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:  # noqa: A001
+def type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     """Return the name of the tensor's class, or the tensor in another element type.
 
     Args:

@@ -57,7 +57,7 @@ def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
 def _copied(source: Array, shape: tuple, dtype: Any):
     if jnp.iscomplexobj(source) and not dtype.is_complex and dtype.np.kind != "b":
         source = source.real
-    if source.dtype.kind == "f" and dtype.category == dtypes.INTEGRAL and dtype.itemsize < 4:  # noqa: PLR2004
+    if source.dtype.kind == "f" and dtype.category == dtypes.INTEGRAL and dtype.itemsize < 4:
         source = source.astype(jnp.int32)
     return jnp.broadcast_to(source, shape).astype(dtype.np)
 
@@ -147,6 +147,18 @@ def fill_(self: Tensor, value: Any) -> Tensor:
     filled = _filled(self.detach(), value)
     self._write(filled._node(), None)
     return self
+
+
+@public(is_method=False)
+def fill(input: Tensor, value: Any) -> Tensor:
+    """Return one value in the shape, type and place of another tensor.
+
+    Example:
+        >>> import taowa
+        >>> taowa.fill(taowa.zeros(2), 3)
+        tensor([3., 3.])
+    """
+    return fill_(clone(input.detach()), value)
 
 
 @public(is_function=False)

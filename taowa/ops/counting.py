@@ -83,7 +83,7 @@ def unique_consecutive(
     axis = 0 if dim is None else one_dim(dim, input.ndim)
     rows = array.reshape(-1) if dim is None else np.moveaxis(array, axis, 0)
     is_new = np.ones(len(rows), bool)
-    is_new[1:] = (rows[1:] != rows[:-1]).reshape(max(len(rows) - 1, 0), -1).any(axis=1)
+    is_new[1:] = (rows[1:] != rows[:-1]).any(axis=tuple(range(1, rows.ndim)))
     inverse = np.cumsum(is_new) - 1
     counts = np.diff(np.append(np.flatnonzero(is_new), len(rows)))
     shape = array.shape if dim is None else inverse.shape
@@ -110,7 +110,9 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
         tensor([0, 2, 0, 1])
     """
     if input.dtype.category != dtypes.INTEGRAL:
-        raise NotImplementedError(f"\"bincount_cpu\" not implemented for '{kind_name(input.host())}'")
+        raise NotImplementedError(
+            f"\"bincount_cpu\" not implemented for '{kind_name(input.host())}'"
+        )
     if minlength < 0:
         raise RuntimeError("minlength should be >= 0")
     array = input.host()
@@ -125,7 +127,9 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     return from_array(counts.astype(kind.np), False, input.device)
 
 
-def _range(name: str, array: np.ndarray, low: float, high: float) -> tuple[float, float]:
+def _range(
+    name: str, array: np.ndarray, low: float, high: float, margin: float
+) -> tuple[float, float]:
     """Return the limits of a histogram: those of the elements if none are given."""
     if low > high:
         raise RuntimeError(f"{name}: max must be larger than min")
@@ -133,7 +137,7 @@ def _range(name: str, array: np.ndarray, low: float, high: float) -> tuple[float
         low, high = float(array.min()), float(array.max())
     if not (np.isfinite(low) and np.isfinite(high)):
         raise RuntimeError(f"{name}: range of [{low:g}, {high:g}] is not finite")
-    return (low - 1, high + 1) if low == high else (low, high)
+    return (low - margin, high + margin) if low == high else (low, high)
 
 
 def _require_floating(input: Tensor) -> None:
@@ -160,7 +164,7 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
     if bins <= 0:
         raise RuntimeError("bins must be > 0")
     array = input.detach().host().astype(np.float64)
-    counts, _ = np.histogram(array, bins, _range("torch.histc", array, min, max))
+    counts, _ = np.histogram(array, bins, _range("torch.histc", array, min, max, 1))
     return from_array(counts.astype(input.dtype.np), False, input.device)
 
 
@@ -196,7 +200,9 @@ def histogram(
     limits = None
     if not isinstance(bins, Tensor):
         low, high = range or (0.0, 0.0)
-        limits = _range("torch.histogram", array, low, high)
+        if not array.size and low == high:
+            high = low + 1
+        limits = _range("torch.histogram", array, low, high, 0.5)
     weights = None if weight is None else weight.detach().host().astype(np.float64)
     counts, edges = np.histogram(array, edges, limits, density=density, weights=weights)
     made = [from_array(a.astype(kind), False, input.device) for a in (counts, edges)]
@@ -214,6 +220,8 @@ def _searchsorted(
     side = "right" if right else "left"
     if ends.ndim == 1:
         found = jnp.searchsorted(ends, input, side=side)
+    elif input.size == 0 or ends.size == 0:
+        found = jnp.zeros(input.shape, jnp.int64)
     else:
         rows = ends.reshape(-1, ends.shape[-1])
         columns = input.reshape(rows.shape[0], -1)

@@ -144,8 +144,7 @@ def full(
     require_strided(layout)
     if not isinstance(size, list | tuple):
         raise TypeError(
-            "full(): argument 'size' (position 1) must be tuple of ints, not "
-            f"{type(size).__name__}"
+            f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}"
         )
     kind = as_dtype(dtype) or _dtype_of_value(fill_value)
     value = checked_number(fill_value, kind)

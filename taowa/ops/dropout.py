@@ -72,7 +72,7 @@ def _require_probability(p: float) -> None:
 
 
 def _require_features(input: Tensor) -> None:
-    if input.ndim < 2:  # noqa: PLR2004
+    if input.ndim < 2:
         raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
 
 

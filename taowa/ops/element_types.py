@@ -9,7 +9,7 @@ import numpy as np
 
 from taowa import dtypes
 from taowa.core.draw_types import cast as narrow
-from taowa.dtypes import dtype as Dtype  # noqa: N812  (a class under PyTorch's lower-case name)
+from taowa.dtypes import dtype as Dtype
 
 _OF_PYTHON = {
     float: dtypes.float64,
@@ -128,6 +128,7 @@ def warn_about_real_part() -> None:
 
     Example:
         >>> with warnings.catch_warnings(record=True) as caught:
+        ...     warnings.simplefilter("always")
         ...     warn_about_real_part()
         >>> caught[0].category.__name__
         'UserWarning'

@@ -25,9 +25,7 @@ def _require_elements(name: str, input: Any, dim: Any) -> None:
         )
     for place in all_dims(dim, input.ndim):
         if input.size == 0 and input.shape[place] == 0:
-            raise IndexError(
-                f"{name}(): Expected reduction dim {place} to have non-zero size."
-            )
+            raise IndexError(f"{name}(): Expected reduction dim {place} to have non-zero size.")
 
 
 def _require_order(name: str, input: Any) -> None:
@@ -275,6 +273,4 @@ def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> 
         min=tensor(1),
         max=tensor(3))
     """
-    return _AMINMAX(
-        _amin(input, dim, keepdim, "aminmax"), _amax(input, dim, keepdim, "aminmax")
-    )
+    return _AMINMAX(_amin(input, dim, keepdim, "aminmax"), _amax(input, dim, keepdim, "aminmax"))

@@ -20,9 +20,7 @@ def _hand_out(input: Tensor, result: Tensor, inplace: bool) -> Tensor:
     return write_inplace(input, result) if inplace and result is not input else result
 
 
-def dropout(
-    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
-) -> Tensor:
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Zero elements at random and scale the others by `1 / (1 - p)`, in training.
 
     Args:
@@ -117,13 +115,13 @@ def dropout2d(
         tensor(0.)
     """
     _require_probability(p)
-    if input.ndim == 3:  # noqa: PLR2004
+    if input.ndim == 3:
         warnings.warn(
             "dropout2d: a 3D input is read as (N, C, L); use dropout1d for that. A future "
             "release of PyTorch will read it as (C, H, W).",
             stacklevel=2,
         )
-    elif input.ndim != 4:  # noqa: PLR2004
+    elif input.ndim != 4:
         _warn_about_dims("dropout2d", input)
     return _drop(input, p, training, inplace, num_dims=2)
 
@@ -144,7 +142,7 @@ def dropout3d(
     _require_probability(p)
     if input.ndim not in (4, 5):
         _warn_about_dims("dropout3d", input)
-    return _drop(input, p, training, inplace, num_dims=2 if input.ndim == 5 else 1)  # noqa: PLR2004
+    return _drop(input, p, training, inplace, num_dims=2 if input.ndim == 5 else 1)
 
 
 def _warn_about_dims(name: str, input: Tensor) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from taowa import dtypes
 from taowa.core.tensor import Tensor
-from taowa.dtypes import dtype as Dtype  # noqa: N812
+from taowa.dtypes import dtype as Dtype
 from taowa.ops.element_types import checked_array, convert_array
 
 _NUMBERS = frozenset((float, int, bool, complex))

@@ -18,6 +18,7 @@ from taowa.ops.operands import (
     require_no_bool,
     require_no_bool_alpha,
 )
+from taowa.ops.precision import wide
 
 
 @op(promote="same")
@@ -148,9 +149,9 @@ def _divide_rounding(input: Array, other: Array, rounding_mode: str):
         raise NotImplementedError(
             f"\"div_{rounding_mode}_cpu\" not implemented for '{kind_name(input)}'"
         )
-    if rounding_mode == "trunc":
-        return jnp.trunc(input / other)
-    return _floor_quotient(input, other)
+    x, y = wide(input), wide(other)
+    quotient = jnp.trunc(x / y) if rounding_mode == "trunc" else _floor_quotient(x, y)
+    return quotient.astype(input.dtype)
 
 
 @_divide_rounding.backward
@@ -164,7 +165,7 @@ def _floor_quotient(x: Any, y: Any) -> Any:
     whole = (x - rest) / y
     whole = jnp.where((rest != 0) & ((y < 0) != (rest < 0)), whole - 1, whole)
     floor = jnp.floor(whole)
-    floor = jnp.where(whole - floor > 0.5, floor + 1, floor)  # noqa: PLR2004
+    floor = jnp.where(whole - floor > 0.5, floor + 1, floor)
     floor = jnp.where(whole == 0, jnp.copysign(jnp.zeros_like(x), x / y), floor)
     return jnp.where(y == 0, x / y, floor)
 
@@ -287,7 +288,7 @@ def remainder(input: Any, other: Any) -> Tensor:
     return _remainder(input, other)
 
 
-@op(name="fmod", promote="same")
+@op(name="fmod", promote="same", numbers=("other",))
 def _fmod(input: Array, other: Array):
     return _c_modulo(input, other)
 

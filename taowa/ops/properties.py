@@ -216,4 +216,3 @@ _install("itemsize", lambda t: t._aval.dtype.itemsize, "The size of one element 
 _install("nbytes", lambda t: t._aval.nbytes, "The size of all elements in bytes.")
 for _name in ("is_sparse", "is_quantized", "is_meta", "is_mps", "is_xpu", "is_mkldnn", "is_nested"):
     _install(_name, lambda t: False, f"False: there are no tensors of the kind `{_name}` names.")
-

@@ -62,7 +62,7 @@ def _between_ranks(rows: Any, rank: Any, interpolation: str) -> Any:
     above = jnp.take_along_axis(rows, jnp.ceil(rank).astype(jnp.int64), -1)
     weight = 0.5 if interpolation == "midpoint" else rank - jnp.floor(rank)
     return jnp.where(
-        jnp.asarray(weight) < 0.5, below + weight * (above - below),  # noqa: PLR2004
+        jnp.asarray(weight) < 0.5, below + weight * (above - below),
         above - (above - below) * (1 - weight),
     )  # fmt: skip
 

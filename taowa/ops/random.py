@@ -5,11 +5,13 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from taowa import dtypes
 from taowa.core import random as generators
 from taowa.core.api import NAMES, public
+from taowa.core.op import Array, op
 from taowa.core.random import Generator, default_generator
 from taowa.core.tensor import Tensor, from_array
 from taowa.ops.creation import as_size
@@ -173,7 +175,7 @@ def randint(
     numbers = list(args)
     if numbers and isinstance(numbers[-1], list | tuple):
         size = numbers.pop()
-    if len(numbers) == 2:  # noqa: PLR2004
+    if len(numbers) == 2:
         low, high = numbers
     elif numbers and high is None:
         high = numbers[0]
@@ -288,7 +290,9 @@ def normal(
     else:
         drawn = stream.normal(prod(shape), first.dtype.np, 0.0, float(stds))
         array = drawn.reshape(shape) + means
-    return from_array(array.astype(first.dtype.np), False, first.device)
+    made = from_array(array.astype(first.dtype.np), False, first.device)
+    needs_tape = any(isinstance(v, Tensor) and v.requires_grad for v in (mean, std))
+    return _drawn_from(made, mean, std) if needs_tape else made
 
 
 @public
@@ -312,7 +316,19 @@ def bernoulli(
     stream = (generator or default_generator).stream
     probabilities = np.ascontiguousarray(input.detach().host()) if p is None else float(p)
     drawn = stream.bernoulli(input.numel(), probabilities, input.dtype.np)  # type: ignore[attr-defined]
-    return from_array(drawn.reshape(input.shape), False, input.device)
+    made = from_array(drawn.reshape(input.shape), False, input.device)
+    return _drawn_from(made, input, 0) if input.requires_grad else made
+
+
+@op(name="drawn_from")
+def _drawn_from(drawn: Array, first: Array, second: Array):
+    """Return what was drawn, on the tape of what it was drawn from."""
+    return jnp.copy(drawn)
+
+
+@_drawn_from.backward
+def _(grad, first, second):
+    return None, jnp.zeros_like(first), jnp.zeros_like(second)
 
 
 @public
@@ -372,7 +388,7 @@ def _poisson(rate: float, stream: Any) -> int:
     References:
         Hörmann 1993, "The transformed rejection method for generating Poisson random variables".
     """
-    if rate >= 10:  # noqa: PLR2004
+    if rate >= 10:
         return _poisson_by_rejection(rate, stream)
     if rate == 0:
         return 0
@@ -394,9 +410,9 @@ def _poisson_by_rejection(rate: float, stream: Any) -> int:
         v = stream.unit(1, np.float64)[0]
         us = 0.5 - abs(u)
         k = int(np.floor((2 * a / us + b) * u + rate + 0.43))
-        if us >= 0.07 and v <= edge:  # noqa: PLR2004
+        if us >= 0.07 and v <= edge:
             return k
-        if k < 0 or (us < 0.013 and v > us):  # noqa: PLR2004
+        if k < 0 or (us < 0.013 and v > us):
             continue
         left = np.log(v) + np.log(inverse_alpha) - np.log(a / (us * us) + b)
         if left <= -rate + k * np.log(rate) - _log_factorial(k):

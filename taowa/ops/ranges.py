@@ -69,7 +69,7 @@ def _bounds(args: tuple, start: Any, end: Any, step: Any) -> tuple:
         start, end, *rest = args
         step = rest[0] if rest else step
     if end is None:
-        raise TypeError("arange() missing 1 required positional arguments: \"end\"")
+        raise TypeError('arange() missing 1 required positional arguments: "end"')
     return _number(start), _number(end), _number(step)
 
 
@@ -87,7 +87,7 @@ def _count(start: Any, end: Any, step: Any) -> int:
 
 
 @public(is_method=False)
-def range(  # noqa: A001
+def range(
     start: Any = 0,
     end: Any = None,
     step: Any = 1,
@@ -187,7 +187,9 @@ def logspace(
     """
     require_strided(layout)
     kind = as_dtype(dtype) or _line_dtype(start, end, base)
-    powers = np.power(base, _spaced(start, end, steps, dtypes.float64 if not kind.is_complex else kind))
+    powers = np.power(
+        base, _spaced(start, end, steps, dtypes.float64 if not kind.is_complex else kind)
+    )
     return from_array(convert_array(powers, kind), requires_grad, device)
 
 

@@ -122,9 +122,7 @@ def prod(
 @op(name="nansum")
 def _nansum(input: Array, dim: Any, keepdim: bool, dtype: Any):
     x = jnp.where(jnp.isnan(input), 0, input)
-    return jnp.sum(
-        x.astype(_sum_dtype(input, dtype)), all_dims(dim, input.ndim), keepdims=keepdim
-    )
+    return jnp.sum(x.astype(_sum_dtype(input, dtype)), all_dims(dim, input.ndim), keepdims=keepdim)
 
 
 @_nansum.backward

@@ -21,7 +21,7 @@ def return_type(name: str, fields: str) -> Any:
         max=2)
     """
     if name not in TYPES:
-        made = namedtuple(name, fields)  # noqa: PYI024  (fields are known at run time only)
+        made = namedtuple(name, fields)
         made.__module__ = "torch.return_types"
         made.__repr__ = _format  # type: ignore[method-assign]
         TYPES[name] = made

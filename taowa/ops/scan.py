@@ -15,7 +15,10 @@ from taowa.core.tensor import Tensor
 from taowa.ops.dims import numpy_names, one_dim
 from taowa.ops.element_types import as_dtype
 from taowa.ops.operands import kind_name
+from taowa.ops.pointwise import div
+from taowa.ops.precision import wide
 from taowa.ops.return_types import return_type
+from taowa.ops.special_functions import log_add_exp
 
 
 def _scan_dtype(input: Any, dtype: Any) -> Any:
@@ -25,9 +28,9 @@ def _scan_dtype(input: Any, dtype: Any) -> Any:
 
 
 def _along(function: Any, x: Any, dim: int) -> Any:
-    """Scan one dimension; a 0-dim tensor is its own scan."""
+    """Scan one dimension, in float32 at least; a 0-dim tensor is its own scan."""
     place = one_dim(dim, x.ndim)
-    return function(x, place) if x.ndim else x
+    return function(wide(x), place).astype(x.dtype) if x.ndim else x
 
 
 @op(name="cumsum")
@@ -77,7 +80,7 @@ def _logcumsumexp(input: Array, dim: int):
         raise NotImplementedError(
             f"\"logcumsumexp_out_cpu\" not implemented for '{kind_name(input)}'"
         )
-    return _along(lambda x, axis: lax.associative_scan(jnp.logaddexp, x, axis=axis), input, dim)
+    return _along(lambda x, axis: lax.associative_scan(log_add_exp, x, axis=axis), input, dim)
 
 
 @public
@@ -210,30 +213,32 @@ def diff(
     """
     if n < 0:
         raise RuntimeError(f"order must be non-negative but got {n}")
+    if n == 0:
+        prepend = append = None
     return _diff(input, n, dim, prepend, append)
 
 
 def _trapezoids(y: Any, x: Any, dx: Any, dim: int) -> Any:
-    """Return the areas between neighbours along a dimension."""
+    """Return twice the areas between neighbours along a dimension."""
     place = one_dim(dim, y.ndim)
-    if y.ndim == 0:
-        raise IndexError("trapezoid() needs at least one dimension")
     heights = lax.slice_in_dim(y, 1, None, axis=place) + lax.slice_in_dim(y, 0, -1, axis=place)
     if x is None:
-        return heights * (dx / 2)
+        return heights * dx
     if x.ndim == 1:
         x = x.reshape([-1 if i == place else 1 for i in range(y.ndim)])
-    return heights * jnp.diff(x, axis=x.ndim - y.ndim + place) / 2
+    return heights * jnp.diff(x, axis=x.ndim - y.ndim + place)
 
 
-@op(name="trapezoid", promote="float")
+@op(name="trapezoid", promote="same")
 def _trapezoid(y: Array, x: Array | None, dx: Array, dim: int):
-    return _trapezoids(y, x, dx, dim).sum(one_dim(dim, y.ndim))
+    areas = _trapezoids(y, x, dx, dim)
+    return jnp.sum(areas, one_dim(dim, y.ndim), dtype=_scan_dtype(areas, None))
 
 
-@op(name="cumulative_trapezoid", promote="float")
+@op(name="cumulative_trapezoid", promote="same")
 def _cumulative_trapezoid(y: Array, x: Array | None, dx: Array, dim: int):
-    return jnp.cumsum(_trapezoids(y, x, dx, dim), one_dim(dim, y.ndim))
+    areas = _trapezoids(y, x, dx, dim)
+    return jnp.cumsum(areas, one_dim(dim, y.ndim), dtype=_scan_dtype(areas, None))
 
 
 @public(is_method=False, aliases=("trapz",))
@@ -249,7 +254,7 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float = 1, dim: int = -
         >>> taowa.trapezoid(taowa.tensor([1.0, 2.0, 3.0]))
         tensor(4.)
     """
-    return _trapezoid(y, x, dx, dim)
+    return div(_trapezoid(y, x, dx, dim), 2)
 
 
 @public(is_method=False)
@@ -263,4 +268,4 @@ def cumulative_trapezoid(
         >>> taowa.cumulative_trapezoid(taowa.tensor([1.0, 2.0, 3.0]))
         tensor([1.5000, 4.0000])
     """
-    return _cumulative_trapezoid(y, x, dx, dim)
+    return div(_cumulative_trapezoid(y, x, dx, dim), 2)

@@ -52,9 +52,7 @@ def _argsort(input: Array, dim: int, descending: bool):
 
 @public
 @numpy_names
-def sort(
-    input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False
-) -> Any:
+def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
     """Return the elements sorted along a dimension, and where they were.
 
     Args:
@@ -73,9 +71,7 @@ def sort(
 
 @public
 @numpy_names
-def argsort(
-    input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False
-) -> Tensor:
+def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
     """Return the indices that sort the elements along a dimension.
 
     Example:
@@ -120,9 +116,7 @@ def _(grad, outputs, input, dim):
 
 @public
 @numpy_names
-def topk(
-    input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
-) -> Any:
+def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
     """Return the `k` largest (or smallest) elements along a dimension, and where they are.
 
     Args:

@@ -84,7 +84,7 @@ def lgamma(input: Array):
     """
     x = wide(input)
     # XLA is not exact where the function has its zeros.
-    return jnp.where((x == 1) | (x == 2), 0, lax.lgamma(x)).astype(input.dtype)  # noqa: PLR2004
+    return jnp.where((x == 1) | (x == 2), 0, lax.lgamma(x)).astype(input.dtype)
 
 
 @lgamma.backward
@@ -116,7 +116,7 @@ def _(grad, input):
 
 def _trigamma(x: Any) -> Any:
     """Return the second derivative of log(gamma), reflected at 1/2."""
-    is_low = x < 0.5  # noqa: PLR2004
+    is_low = x < 0.5
     x = wide(x)
     right = special.zeta(2.0, jnp.where(is_low, 1 - x, x))
     sine = jnp.sin(jnp.pi * x)
@@ -268,7 +268,7 @@ def _require_floating(name: str, array: Any) -> None:
 
 
 @public
-@op(promote="same")
+@op(promote="same", numbers=())
 def logaddexp(input: Array, other: Array):
     """Return `log(exp(input) + exp(other))`, without overflow on the way.
 
@@ -278,16 +278,33 @@ def logaddexp(input: Array, other: Array):
         tensor([1000.])
     """
     _require_floating("logaddexp", input)
-    return jnp.logaddexp(input, other)
+    return log_add_exp(input, other)
+
+
+def log_add_exp(x: Any, y: Any) -> Any:
+    """Return `log(exp(x) + exp(y))`, of complex numbers with an angle that is not wrapped.
+
+    Example:
+        >>> log_add_exp(jnp.float32(0), jnp.float32(0))
+        Array(0.6931472, dtype=float32)
+    """
+    if not jnp.iscomplexobj(x):
+        return jnp.logaddexp(x, y)
+    is_first = x.real > y.real
+    large, small = jnp.where(is_first, x, y), jnp.where(is_first, y, x)
+    is_alone = jnp.isinf(large.real)
+    step = jnp.where(is_alone, 0, small - large)
+    return large + jnp.where(is_alone, 0, jnp.log1p(jnp.exp(step)))
 
 
 @logaddexp.backward
 def _(grad, input, other):
-    return grad / (1 + jnp.exp(other - input)), grad / (1 + jnp.exp(input - other))
+    first = grad / jnp.conj(1 + jnp.exp(other - input))
+    return first, grad / jnp.conj(1 + jnp.exp(input - other))
 
 
 @public
-@op(promote="same")
+@op(promote="same", numbers=())
 def logaddexp2(input: Array, other: Array):
     """Return `log2(2**input + 2**other)`, without overflow on the way.
 
@@ -306,7 +323,7 @@ def _(grad, input, other):
 
 
 @public(inplace=True)
-@op(promote="same")
+@op(promote="same", numbers=())
 def igamma(input: Array, other: Array):
     """Return the regularized lower incomplete gamma functions.
 
@@ -329,7 +346,7 @@ def _(grad, input, other):
 
 
 @public(inplace=True)
-@op(promote="same")
+@op(promote="same", numbers=())
 def igammac(input: Array, other: Array):
     """Return the regularized upper incomplete gamma functions.
 

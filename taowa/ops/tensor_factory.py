@@ -48,9 +48,7 @@ def tensor(
                 [3, 4]])
     """
     if isinstance(data, Tensor):
-        warnings.warn(
-            _COPY_WARNING.format("torch.tensor(sourceTensor)"), UserWarning, stacklevel=3
-        )
+        warnings.warn(_COPY_WARNING.format("torch.tensor(sourceTensor)"), UserWarning, stacklevel=3)
         device = device or data.device
     return from_array(array_of(data, as_dtype(dtype)), requires_grad, device)
 
@@ -227,6 +225,7 @@ class tensortype(type):  # noqa: N801  (PyTorch's own spelling)
     dtype: Any
 
     def __call__(cls, *args: Any, device: Any = None) -> Tensor:
+        """Make a tensor from sizes or data."""
         return _construct(cls.dtype, args, device)
 
     def __instancecheck__(cls, instance: Any) -> bool:

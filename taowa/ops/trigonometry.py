@@ -265,7 +265,7 @@ def _(grad, input):
 
 
 @public(inplace=True, aliases=("arctan2",))
-@op(promote="float")
+@op(promote="float", numbers=())
 def atan2(input: Array, other: Array):
     """Return the angles in radians of the points (`other`, `input`), in [-pi, pi].
 
@@ -286,7 +286,7 @@ def _(grad, input, other):
 
 
 @public(inplace=True)
-@op(promote="same")
+@op(promote="same", numbers=())
 def hypot(input: Array, other: Array):
     """Return the lengths `sqrt(input**2 + other**2)`, without overflow on the way.
 
