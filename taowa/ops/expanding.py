@@ -27,10 +27,28 @@ def expand(self: Tensor, *sizes: Any, size: Any = None, implicit: bool = False) 
         tensor([[1., 1., 1.],
                 [1., 1., 1.]])
     """
-    old = self._aval.shape
-    given = sizes_of(sizes, size)
+    return expanded(self, expanded_shape(self, sizes_of(sizes, size)))
+
+
+def expanded_shape(input: Tensor, given: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape that a tensor has once it is expanded to the given sizes.
+
+    Raises:
+        RuntimeError: if a dimension that is not of size one would change.
+
+    Example:
+        >>> import taowa
+        >>> expanded_shape(taowa.ones(2, 1), (4, -1, 3))
+        (4, 2, 3)
+    """
+    old = input._aval.shape
     extra = len(given) - len(old)
-    require_enough_sizes(self, given)
+    if extra < 0:
+        raise RuntimeError(
+            f"expand(torch.{pytorch_name(input.dtype.np)}Tensor{{{list(old)}}}, size={list(given)})"
+            f": the number of sizes provided ({len(given)}) must be greater or equal to the number "
+            f"of dimensions in the tensor ({len(old)})"
+        )
     new = list(given)
     for place, n in enumerate(given):
         if place < extra:
@@ -47,24 +65,7 @@ def expand(self: Tensor, *sizes: Any, size: Any = None, implicit: bool = False) 
                 f"({old[place - extra]}) at non-singleton dimension {place}.  Target sizes: "
                 f"{list(given)}.  Tensor sizes: {list(old)}"
             )
-    return expanded(self, tuple(new))
-
-
-def require_enough_sizes(input: Tensor, sizes: tuple[int, ...]) -> None:
-    """Raise PyTorch's error for an expansion to fewer dimensions.
-
-    Example:
-        >>> import taowa
-        >>> require_enough_sizes(taowa.ones(2), (2,))
-    """
-    shape = input._aval.shape
-    if len(sizes) < len(shape):
-        kind = pytorch_name(input.dtype.np)
-        raise RuntimeError(
-            f"expand(torch.{kind}Tensor{{{list(shape)}}}, size={list(sizes)}): the number of sizes "
-            f"provided ({len(sizes)}) must be greater or equal to the number of dimensions in the "
-            f"tensor ({len(shape)})"
-        )
+    return tuple(new)
 
 
 @public(is_function=False)
