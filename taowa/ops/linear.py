@@ -9,7 +9,7 @@ from jax import lax
 
 from taowa.core.op import Array, op
 from taowa.ops.matmul import cannot_multiply, product
-from taowa.ops.precision import HIGHEST, require_same_dtype
+from taowa.ops.precision import HIGHEST, as_rows, require_same_dtype
 
 
 def _contract_last(x: Any, y: Any) -> Any:
@@ -45,10 +45,10 @@ def linear(input: Array, weight: Array, bias: Array | None = None):
 @linear.backward
 def _(grad, input, weight):
     if weight.ndim == 1:
-        columns = jnp.conj(input.reshape(-1, input.shape[-1])).T
+        columns = jnp.conj(as_rows(input)).T
         return grad[..., None] * jnp.conj(weight), product(columns, grad.reshape(-1)), None
-    flat = grad.reshape(-1, grad.shape[-1])
-    grad_weight = product(flat.T, jnp.conj(input.reshape(-1, input.shape[-1])))
+    flat = as_rows(grad)
+    grad_weight = product(flat.T, jnp.conj(as_rows(input)))
     return product(grad, jnp.conj(weight)), grad_weight, grad
 
 

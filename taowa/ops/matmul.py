@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from taowa.core.api import public
 from taowa.core.op import Array, Scalar, op
-from taowa.ops.precision import HIGHEST, require_same_dtype
+from taowa.ops.precision import HIGHEST, as_rows, require_same_dtype
 
 
 def product(a: Any, b: Any) -> Any:
@@ -137,8 +137,8 @@ def _(grad, input, other):
     grad = grad if input.ndim > 1 else jnp.expand_dims(grad, -2)  # (..., m, n)
     grad_a = product(grad, _adjoint(b))
     if b.ndim == 2:
-        rows = _adjoint(a.reshape(-1, a.shape[-1]))  # one product instead of a sum over batches
-        grad_b = product(rows, grad.reshape(-1, grad.shape[-1]))
+        # One product instead of a sum over batches.
+        grad_b = product(_adjoint(as_rows(a)), as_rows(grad))
     else:
         grad_b = product(_adjoint(a), grad)
     return _unpad(grad_a, input, 0), _unpad(grad_b, other, -1)
@@ -148,7 +148,7 @@ def _unpad(grad: Any, vector: Any, axis: int) -> Any:
     """Drop the dimension that was put beside a vector, summing over batches first."""
     if vector.ndim > 1:
         return grad
-    return grad.reshape(-1, *grad.shape[-2:]).sum(0).reshape(vector.shape)
+    return grad.sum(tuple(range(grad.ndim - 2))).reshape(vector.shape)
 
 
 @public

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import jax.numpy as jnp
@@ -18,6 +19,11 @@ def wide(x: Any) -> Any:
     Results are cast back once at the end, as PyTorch does, instead of rounded at every step.
     """
     return x.astype(jnp.float32) if x.dtype in _HALF else x
+
+
+def as_rows(x: Any) -> Any:
+    """Return an array as a matrix of its last dimension's rows, also where there are none."""
+    return x.reshape(prod(x.shape[:-1]), x.shape[-1])
 
 
 def require_same_dtype(names: str, *arrays: Any) -> None:
