@@ -37,6 +37,7 @@ def test_values_gradients_and_types(path):
     op, samples = target(path), all_pairs(path)
     assert samples, f"{path} has no samples"
     found, is_same = [], True
+    taowa.flush()
     for turn in range(2):
         before = made()
         trials: list[Trial] = []

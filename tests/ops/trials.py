@@ -163,8 +163,8 @@ def _is_near(ours: torch.Tensor, truth: torch.Tensor, *others: Any) -> bool:
     *moved, epsilon = others
     spread = max([float((m - truth).abs().nan_to_num().max()) for m in moved if m.numel()] or [0])
     size = float(truth.abs().nan_to_num(posinf=0).max()) if truth.numel() else 0.0
-    allowed = 4 * spread + 4 * epsilon * size
-    return torch.allclose(ours, truth, rtol=0, atol=allowed, equal_nan=True)
+    allowed = max(4 * spread + 4 * epsilon * size, 8 * epsilon)
+    return torch.allclose(ours, truth, rtol=8 * epsilon, atol=allowed, equal_nan=True)
 
 
 def is_inexact(value: Any) -> bool:

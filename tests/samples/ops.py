@@ -125,8 +125,10 @@ def infos(path: str) -> list:
     """Return PyTorch's own records for this name."""
     name = path.removeprefix("Tensor.")
     table = op_infos()
-    found = table.get(name) or table.get(f"nn.functional.{name}")
-    return found or table.get(name.removeprefix("nn.functional."), [])
+    candidates = [name, f"nn.functional.{name}", name.removeprefix("nn.functional.")]
+    candidates += [candidate.removesuffix("_") for candidate in candidates]
+    found = next((table[one] for one in candidates if one in table), [])
+    return [info for info in found if info.variant_test_name != "in_place"]
 
 
 @functools.lru_cache(maxsize=4)
