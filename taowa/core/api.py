@@ -142,7 +142,7 @@ def _to_dtype(input: Array, dtype: Any):
 
 def _float_to_int(x: Any, target: Any) -> Any:
     """Truncate, wrapping small integer types as C does instead of saturating."""
-    if target.itemsize < 4:  # noqa: PLR2004
+    if target.itemsize < 4:
         return x.astype("int32").astype(target)
     return x.astype(target)
 

@@ -15,7 +15,7 @@ from taowa.core.plan import Plan, is_differentiable, projection, record
 from taowa.core.record import call
 from taowa.core.tensor import Tensor, from_array, wrap
 
-Edge = Node | Leaf
+Edge = Any  # a Node or a Leaf
 add_hook: list[Any] = [None]  # ops.pointwise.add, which lies above
 
 _FREED_MESSAGE = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import jax
 
@@ -28,11 +29,11 @@ class device:  # noqa: N801  (PyTorch's own spelling)
     type: str
     index: int | None
 
-    def __init__(self, type: str | device, index: int | None = None):  # noqa: A002
+    def __init__(self, type: str | device, index: int | None = None):
         if isinstance(type, device):
-            type, index = type.type, type.index  # noqa: A001
+            type, index = type.type, type.index
         if ":" in type:
-            type, _, number = type.partition(":")  # noqa: A001
+            type, _, number = type.partition(":")
             index = _parse_index(type, number)
         if type not in _PLATFORMS:
             raise RuntimeError(
@@ -82,7 +83,7 @@ def canonical(spec: device | str | int | None) -> device:
 
 
 @lru_cache
-def jax_device(d: device) -> jax.Device:
+def jax_device(d: device) -> Any:
     """Return JAX's device of that name.
 
     Raises:
@@ -104,7 +105,7 @@ def of_array(array: jax.Array) -> device:
     place = next(iter(array.devices()))
     kind = {"gpu": "cuda", "cuda": "cuda", "rocm": "cuda"}.get(place.platform, place.platform)
     index = jax.devices(place.platform).index(place)
-    return canonical(device(kind, index))
+    return canonical(device(str(kind), index))
 
 
 def is_available(kind: str) -> bool:

@@ -13,11 +13,11 @@ import pickle
 import platform
 import tempfile
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import jax
-import jaxlib
 from jax.experimental import serialize_executable
 
 from taowa.config import config
@@ -32,7 +32,7 @@ def _fingerprint() -> str:
     package = Path(__file__).parent.parent
     for source in sorted(package.rglob("*.py")):
         digest.update(source.read_bytes())
-    digest.update(repr((jax.__version__, jaxlib.__version__, platform.machine())).encode())
+    digest.update(repr((jax.__version__, version("jaxlib"), platform.machine())).encode())
     digest.update(_processor().encode())
     digest.update(os.environ.get("XLA_FLAGS", "").encode())
     return digest.hexdigest()
@@ -55,13 +55,13 @@ def _path(text: str) -> Path | None:
     return config.cache_folder / f"{name.hexdigest()}{SUFFIX}"
 
 
-def load(text: str, place: jax.Device) -> Any:
+def load(text: str, place: Any) -> Any:
     """Return the compiled program kept under this text, or `None`."""
     path = _path(text)
     if path is None or not path.is_file() or not _is_ours(path):
         return None
     try:
-        payload, in_tree, out_tree = pickle.loads(path.read_bytes())  # noqa: S301
+        payload, in_tree, out_tree = pickle.loads(path.read_bytes())
         loaded = serialize_executable.deserialize_and_load(
             payload, in_tree, out_tree, execution_devices=[place]
         )

@@ -47,13 +47,17 @@ class _Mode:
     def __call__(self, function: Callable) -> Callable:
         @functools.wraps(function)
         def switched(*args: Any, **kwargs: Any) -> Any:
-            with type(self)() if type(self) is not set_grad_enabled else _Mode(self._enabled):
+            with self._again():
                 return function(*args, **kwargs)
 
         return switched
 
+    def _again(self) -> _Mode:
+        """Return the same mode afresh, for one call of a decorated function."""
+        return _Mode(self._enabled)
 
-class no_grad(_Mode):  # noqa: N801
+
+class no_grad(_Mode):
     """Record operations without putting them on the tape.
 
     Example:
@@ -64,7 +68,7 @@ class no_grad(_Mode):  # noqa: N801
         False
     """
 
-    def __new__(cls, function: Callable | None = None):
+    def __new__(cls, function: Callable | None = None) -> Any:
         made = super().__new__(cls)
         if function is None:
             return made
@@ -75,7 +79,7 @@ class no_grad(_Mode):  # noqa: N801
         super().__init__(enabled=False)
 
 
-class enable_grad(_Mode):  # noqa: N801
+class enable_grad(_Mode):
     """Put operations on the tape, inside a `no_grad` block too.
 
     Example:
@@ -84,7 +88,7 @@ class enable_grad(_Mode):  # noqa: N801
         True
     """
 
-    def __new__(cls, function: Callable | None = None):
+    def __new__(cls, function: Callable | None = None) -> Any:
         made = super().__new__(cls)
         if function is None:
             return made
@@ -95,7 +99,7 @@ class enable_grad(_Mode):  # noqa: N801
         super().__init__(enabled=True)
 
 
-class set_grad_enabled(_Mode):  # noqa: N801
+class set_grad_enabled(_Mode):
     """Switch the tape on or off, at once or for a block.
 
     Example:
@@ -122,7 +126,7 @@ class set_grad_enabled(_Mode):  # noqa: N801
         return super().__call__(function)
 
 
-class inference_mode(_Mode):  # noqa: N801
+class inference_mode(_Mode):
     """Record operations for inference: nothing is put on the tape.
 
     Example:
@@ -131,7 +135,7 @@ class inference_mode(_Mode):  # noqa: N801
         True
     """
 
-    def __new__(cls, mode: bool | Callable = True):
+    def __new__(cls, mode: bool | Callable = True) -> Any:
         made = super().__new__(cls)
         if not callable(mode):
             return made
@@ -142,6 +146,9 @@ class inference_mode(_Mode):  # noqa: N801
         self._is_on = True if callable(mode) else bool(mode)
         super().__init__(enabled=not self._is_on)
         self._was_inference: list[bool] = []
+
+    def _again(self) -> _Mode:
+        return inference_mode(self._is_on)
 
     def __enter__(self) -> None:
         ctx = context()
@@ -156,7 +163,7 @@ class inference_mode(_Mode):  # noqa: N801
         ctx.grad_enabled = self._previous.pop()
 
 
-class eager:  # noqa: N801
+class eager:
     """Run every operation at once, each as a program of its own: slow, for debugging.
 
     Example:

@@ -130,7 +130,7 @@ def announce(num_ops: int) -> Iterator[None]:
     message = f"taowa: compiling {num_ops} ops ..."
     timer = threading.Timer(
         SLOW_SECONDS, lambda: print(message, end="", file=sys.stderr, flush=True)
-    )  # noqa: T201
+    )
     timer.daemon = True
     timer.start()
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from taowa.core import lens as lenses
 from taowa.core.lens import contiguous_strides
@@ -11,6 +11,10 @@ from taowa.core.storage import Storage
 
 class Layout:
     """The methods of Tensor that tell where its elements lie."""
+
+    if TYPE_CHECKING:  # Tensor's own attributes
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def stride(self, dim: int | None = None) -> Any:
         """Return how far apart neighbours are in memory, in elements."""

@@ -127,10 +127,10 @@ class Node:
         edges: tuple | None,
         aval: Any,
     ):
-        self.plan = plan
+        self.plan: Any = plan
         self.inputs = inputs
         self.scalars = scalars
-        self.edges = edges
+        self.edges: Any = edges
         self.aval = aval
         self.array: Any = None
         self.number = _next_number()
@@ -138,8 +138,8 @@ class Node:
         self.is_used = False
         self.place = -1
         self.uses = 0
-        self.module = None
-        self.line = None
+        self.module: Any = None
+        self.line: tuple[str, int] | None = None
         self.hooks: dict | None = None
         self.function: Any = None
 

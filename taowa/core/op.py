@@ -335,7 +335,7 @@ def _public(op: Op, apply: Callable) -> Callable:
     )
     namespace = {"_apply": apply, "_op": op, **defaults}
     # The name counts as a file of the package, so that it is never taken for the user's.
-    exec(compile(source, f"{PACKAGE_PREFIX}/<op {op.name}>", "exec"), namespace)  # noqa: S102
+    exec(compile(source, f"{PACKAGE_PREFIX}/<op {op.name}>", "exec"), namespace)
     return namespace[op.name.split(".")[-1]]
 
 

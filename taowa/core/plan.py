@@ -68,7 +68,7 @@ class Plan:
     @property
     def avals(self) -> tuple[Aval, ...]:
         """The outputs' avals, always as a tuple."""
-        return self.aval if type(self.aval) is tuple else (self.aval,)
+        return self.aval if isinstance(self.aval, tuple) else (self.aval,)
 
     def __repr__(self) -> str:
         return self.text or self.name
@@ -131,7 +131,7 @@ def _pull_by_vjp(
     """Differentiate the function itself."""
 
     def forward(*active: Any) -> tuple:
-        merged = list(inputs)
+        merged: list = list(inputs)
         for i, value in zip(wanted, active, strict=True):
             merged[i] = value
         outputs = plan.outputs(merged, scalars)

@@ -153,7 +153,7 @@ def _stand_in(leaf: Node, array: Any) -> Node:
     return copy
 
 
-def _on_device(leaf: Node, target: jax.Device) -> Any:
+def _on_device(leaf: Node, target: Any) -> Any:
     """Return a leaf's buffer; a host array is moved only when it is seen to be used again."""
     array = leaf.array
     if array.__class__ is np.ndarray:

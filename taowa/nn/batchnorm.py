@@ -102,7 +102,7 @@ class _BatchNorm(Module):
     ) -> None:
         version = local_metadata.get("version")
         name = f"{prefix}num_batches_tracked"
-        if (version is None or version < 2) and self.track_running_stats and name not in state_dict:  # noqa: PLR2004
+        if (version is None or version < 2) and self.track_running_stats and name not in state_dict:
             # Files from before version 2 do not count batches.
             state_dict[name] = from_array(np.zeros((), np.int64))
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)

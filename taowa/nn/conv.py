@@ -132,7 +132,9 @@ def _require_padding(padding: Any, stride: tuple, mode: str) -> None:
         if padding == "same" and any(s != 1 for s in stride):
             raise ValueError("padding='same' is not supported for strided convolutions")
     if mode not in _MODES:
-        raise ValueError(f"padding_mode must be one of {set(_MODES)}, but got padding_mode='{mode}'")
+        raise ValueError(
+            f"padding_mode must be one of {set(_MODES)}, but got padding_mode='{mode}'"
+        )
 
 
 class Conv1d(_Convolution):

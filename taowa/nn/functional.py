@@ -113,6 +113,7 @@ __all__ = [
     "triplet_margin_loss",
 ]  # fmt: skip
 
+
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """Return `max(0, x)`.
 

@@ -223,7 +223,7 @@ def eye_(tensor: Tensor) -> Tensor:
         tensor([[1., 0.],
                 [0., 1.]])
     """
-    if tensor.ndim != 2:  # noqa: PLR2004
+    if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     with no_grad():
         tensor.set_host(np.eye(*tensor.shape, dtype=tensor.dtype.np))
@@ -262,7 +262,7 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
 
 def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
     """Return how many inputs one output has, and how many outputs one input has."""
-    if tensor.ndim < 2:  # noqa: PLR2004
+    if tensor.ndim < 2:
         raise ValueError(
             "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions"
         )
@@ -402,7 +402,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
         >>> taowa.allclose(w @ w.T, taowa.eye(3), atol=1e-5)
         True
     """
-    if tensor.ndim < 2:  # noqa: PLR2004
+    if tensor.ndim < 2:
         raise ValueError("Only tensors with 2 or more dimensions are supported")
     if 0 in tensor.shape:
         return tensor
@@ -440,7 +440,7 @@ def sparse_(
         >>> (sparse_(taowa.empty(10, 3), 0.4) == 0).sum(0)
         tensor([4, 4, 4])
     """
-    if tensor.ndim != 2:  # noqa: PLR2004
+    if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     rows, columns = tensor.shape
     num_zeros = math.ceil(sparsity * rows)

@@ -93,7 +93,7 @@ class Embedding(Module):
             parts.append(f"padding_idx={self.padding_idx}")
         if self.max_norm is not None:
             parts.append(f"max_norm={self.max_norm}")
-        if self.norm_type != 2:  # noqa: PLR2004
+        if self.norm_type != 2:
             parts.append(f"norm_type={self.norm_type}")
         if self.scale_grad_by_freq:
             parts.append(f"scale_grad_by_freq={self.scale_grad_by_freq}")
@@ -126,7 +126,7 @@ class Embedding(Module):
             >>> Embedding.from_pretrained(taowa.eye(2))(taowa.tensor([1]))
             tensor([[0., 1.]])
         """
-        if embeddings.ndim != 2:  # noqa: PLR2004
+        if embeddings.ndim != 2:
             raise AssertionError("Embeddings parameter is expected to be 2-dimensional")
         rows, columns = embeddings.shape
         return cls(
