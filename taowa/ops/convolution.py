@@ -13,6 +13,7 @@ from taowa.core.op import Array, op
 from taowa.core.tensor import Tensor
 from taowa.ops.padding import pad_array
 from taowa.ops.precision import require_same_dtype, wide
+from taowa.ops.small_convolution import convolve_by_taps, has_small_images
 
 Size = int | Sequence[int]
 
@@ -171,12 +172,17 @@ def convolution(
         x = pad_array(x, [(0, 0), (0, 0), *pairs], padding_mode)
         pairs = [(0, 0)] * rank
     _require_room(x, kernel, pairs, dilation)
-    y = lax.conv_general_dilated(
-        x, weight, stride, pairs, rhs_dilation=dilation, feature_group_count=groups,
-        dimension_numbers=_dimension_numbers(rank),
-    )  # fmt: skip
-    y = _add_bias(y, bias, rank)
+    y = _add_bias(_convolve(x, weight, stride, pairs, dilation, groups), bias, rank)
     return y if input.ndim == x.ndim else y[0]
+
+
+def _convolve(x: Any, weight: Any, stride: tuple, pairs: list, dilation: tuple, groups: int) -> Any:
+    if has_small_images(x, weight, stride, pairs, dilation):
+        return convolve_by_taps(x, weight, stride, pairs, dilation, groups)
+    return lax.conv_general_dilated(
+        x, weight, stride, pairs, rhs_dilation=dilation, feature_group_count=groups,
+        dimension_numbers=_dimension_numbers(len(stride)),
+    )  # fmt: skip
 
 
 def _transposed_sizes(
