@@ -1,4 +1,4 @@
-"""In-place forms, `out=`, second gradients, aliases and errors of every operation, against PyTorch."""
+"""In-place forms, `out=`, second gradients, names and errors of every operation."""
 
 import pytest
 import torch

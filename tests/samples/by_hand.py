@@ -48,12 +48,10 @@ class Hand(NamedTuple):
     Attributes:
         make: Gives the calls, from a maker of tensors.
         dtypes: The types to try.
-        has_values: Whether results are comparable (not random, not uninitialised).
     """
 
     make: Callable[[Make], list[Case]]
     dtypes: tuple = REAL
-    has_values: bool = True
 
     def pairs(self, dtype: torch.dtype, count: int) -> list[tuple[Case, Case]]:
         """Return the cases of a type, each with one of other values."""
@@ -76,6 +74,44 @@ def of_plain(*further: tuple, dtypes: tuple = REAL) -> Hand:
     """Return the same for a matrix without gradient."""
     rest = further or ((),)
     return Hand(lambda m: [call(m(3, 20).detach(), *args) for args in rest], dtypes)
+
+
+def _batch_norm_cases(m: Make) -> list[Case]:
+    """Return calls of `torch.batch_norm`, whose last argument asks for cuDNN."""
+    mean, variance = m(3).detach(), m(3, low=0.5).detach()
+    return [
+        call(m(4, 3, 2), m(3), m(3), mean, variance, True, 0.1, 1e-5, True),
+        call(m(4, 3), m(3), m(3), mean, variance, False, 0.1, 1e-5, False),
+    ]
+
+
+def _functional_records() -> dict[str, Hand]:
+    """Return the records of `torch.nn.functional` alone."""
+    pools: dict[str, Hand] = {}
+    for n in (1, 2, 3):
+        size = (5,) * n
+        pools[f"lp_pool{n}d"] = Hand(
+            lambda m, s=size: [
+                call(m(2, 3, *s, low=0.1), 2.0, 2),
+                call(m(2, 3, *s, low=0.1), 3.0, 3, stride=1, ceil_mode=True),
+            ],
+            FLOATING[:2],
+        )
+        pools[f"max_pool{n}d_with_indices"] = Hand(
+            lambda m, s=size: [call(m(2, 3, *s), 2), call(m(2, 3, *s), 3, 2, 1, ceil_mode=True)],
+            FLOATING,
+        )
+        pools[f"adaptive_max_pool{n}d_with_indices"] = Hand(
+            lambda m, s=size: [call(m(2, 3, *s), 2)], FLOATING
+        )
+    pools = {f"nn.functional.{name}": record for name, record in pools.items()}
+    pools["nn.functional.dropout1d"] = Hand(
+        lambda m: [call(m(2, 3, 4)), call(m(3, 4), 0.5, False)], FLOATING
+    )
+    pools["nn.functional.gumbel_softmax"] = Hand(
+        lambda m: [call(m(3, 4)), call(m(3, 4), tau=0.5, hard=True, dim=0)], FLOATING[:2]
+    )
+    return pools
 
 
 RECORDS: dict[str, Hand] = {
@@ -135,15 +171,24 @@ RECORDS: dict[str, Hand] = {
     "polygamma": Hand(lambda m: [call(n, m(2, 3, low=0.5)) for n in (0, 1, 3)], FLOATING[:2]),
     "is_conj": of_tensor(dtypes=(torch.float32, torch.complex64)),
     "is_neg": of_tensor(dtypes=(torch.float32, torch.complex64)),
+    "batch_norm": Hand(_batch_norm_cases, FLOATING),
     "chain_matmul": Hand(lambda m: [call(m(2, 3), m(3, 4), m(4, 2)), call(m(2, 3))], FLOATING[:2]),
     "feature_dropout": Hand(
-        lambda m: [call(m(2, 3, 4), 0.5, True), call(m(2, 3, 4), 0.5, False)], FLOATING, False
+        lambda m: [call(m(2, 3, 4), 0.5, True), call(m(2, 3, 4), 0.5, False)], FLOATING
     ),
+    "fill_diagonal_": Hand(
+        lambda m: [call(m(3, 3), 2), call(m(7, 3), 1, wrap=True), call(m(2, 2, 2), 0)]
+    ),
+    **_functional_records(),
 }
 
-# Results of these hold whatever memory held.
-UNINITIALISED = {"empty", "empty_like", "empty_strided", "empty_permuted", "new_empty",
-                 "new_empty_strided"}  # fmt: skip
+# Results without comparable values: what memory held, or draws made on the device by other
+# generators than PyTorch's (checked for shapes and types here, for their distribution by hand).
+WITHOUT_VALUES = {
+    "alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d", "empty", "empty_like",
+    "empty_permuted", "empty_strided", "feature_alpha_dropout", "feature_dropout",
+    "gumbel_softmax", "new_empty", "new_empty_strided", "rrelu",
+}  # fmt: skip
 
 # What no sample can show: the state of generators, moves to devices that are not here.
 TESTED_ELSEWHERE = {

@@ -116,7 +116,7 @@ def _features(case: Case) -> set[str]:
 
 
 def picked(cases: list[Case], count: int) -> list[int]:
-    """Return the positions of up to `count` cases, each as different from those before as can be."""
+    """Return the positions of up to `count` cases, each as different from the others as can be."""
     left = {i: _features(case) for i, case in enumerate(cases)}
     chosen: list[int] = []
     seen: set[str] = set()

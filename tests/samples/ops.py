@@ -12,7 +12,7 @@ import torch
 
 import taowa
 from taowa.core.api import INPLACE, METHODS, NAMES
-from tests.samples.by_hand import RECORDS, TESTED_ELSEWHERE, UNINITIALISED, Hand
+from tests.samples.by_hand import RECORDS, TESTED_ELSEWHERE, WITHOUT_VALUES, Hand
 from tests.samples.convert import Case
 from tests.samples.opinfo import op_infos, pairs
 
@@ -110,25 +110,7 @@ def written_into(name: str) -> Callable:
 
 def has_values(path: str) -> bool:
     """Return whether the values of results can be compared."""
-    record = hand_record(path)
-    if record is not None:
-        return record.has_values
-    return path.split(".")[-1] not in UNINITIALISED
-
-
-def hand_record(path: str) -> Hand | None:
-    """Return the hand-written record, if there is one."""
-    return RECORDS.get(path) or RECORDS.get(path.removeprefix("Tensor."))
-
-
-def infos(path: str) -> list:
-    """Return PyTorch's own records for this name."""
-    name = path.removeprefix("Tensor.")
-    table = op_infos()
-    candidates = [name, f"nn.functional.{name}", name.removeprefix("nn.functional.")]
-    candidates += [candidate.removesuffix("_") for candidate in candidates]
-    found = next((table[one] for one in candidates if one in table), [])
-    return [info for info in found if info.variant_test_name != "in_place"]
+    return path.split(".")[-1] not in WITHOUT_VALUES
 
 
 @functools.lru_cache(maxsize=4)
