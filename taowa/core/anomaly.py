@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from taowa.core.context import Context, context
+from taowa.core.grad_names import backward_name
 from taowa.core.node import Node
 from taowa.core.tensor import Tensor
 
@@ -91,11 +92,8 @@ def require_no_nan(node: Node, grads: Any) -> None:
 
 
 def _anomaly(node: Node, position: int) -> RuntimeError:
-    name = node.plan.name if node.plan else "?"
-    words = "".join(w.capitalize() for w in name.strip("_").split("_"))
-    error = RuntimeError(
-        f"Function '{words}Backward0' returned nan values in its {position}th output."
-    )
+    name = backward_name(node)
+    error = RuntimeError(f"Function '{name}' returned nan values in its {position}th output.")
     if node.line is not None:
         error.add_note(f"its forward was called at {node.line[0]}:{node.line[1]}")
     if node.module is not None:

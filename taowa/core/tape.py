@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from taowa.core.grad_names import backward_name
 from taowa.core.node import Node
 
 
@@ -37,11 +38,7 @@ class GradFn:
 
     def name(self) -> str:
         """Return PyTorch's name of the backward function."""
-        node = self._tape_node
-        if node.plan is not None and node.plan.index is not None:
-            node = node.edges[0] if node.edges else node.inputs[0]
-        words = node.plan.name.split(".")[0].strip("_").split("_") if node.plan else ["?"]
-        return "".join(w.capitalize() for w in words) + "Backward0"
+        return backward_name(self._tape_node)
 
     @property
     def next_functions(self) -> tuple:
