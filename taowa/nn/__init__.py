@@ -1,18 +1,25 @@
 """Modules, layers, losses and what belongs to them: `torch.nn`."""
 
-from taowa.nn import functional, init, utils
+from taowa.nn import functional as functional
+from taowa.nn import init as init
+from taowa.nn import utils as utils
 from taowa.nn.activation import *
 from taowa.nn.batchnorm import *
 from taowa.nn.container import *
 from taowa.nn.conv import *
+from taowa.nn.conv_transpose import *
 from taowa.nn.dropout import *
 from taowa.nn.flatten import *
 from taowa.nn.linear import *
 from taowa.nn.loss import *
+from taowa.nn.margin_loss import *
 from taowa.nn.module import *
+from taowa.nn.normalization import *
+from taowa.nn.padding import *
 from taowa.nn.parameter import *
 from taowa.nn.parameter_container import *
 from taowa.nn.pooling import *
 from taowa.nn.smooth_activation import *
 from taowa.nn.softmax import *
 from taowa.nn.sparse import *
+from taowa.nn.unpooling import *

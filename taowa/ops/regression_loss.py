@@ -341,8 +341,8 @@ def _along_last(var: Any, input: Any) -> Any:
     """Return the variances with a dimension for the input's last one."""
     if var.ndim and var.shape == input.shape[:-1]:
         return var[..., None]
-    fits = var.shape[:-1] == input.shape[:-1] and var.shape[-1:] in ((1,), input.shape[-1:])
-    if var.ndim and not fits:
+    differing = [m for n, m in zip(input.shape, var.shape, strict=False) if n != m]
+    if var.ndim and (var.ndim != input.ndim or differing not in ([], [1])):
         raise BadValue(f"var is of incorrect size: {list(var.shape)} for {list(input.shape)}")
     return var
 
