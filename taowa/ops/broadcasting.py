@@ -170,7 +170,7 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
 
 @op(name="unravel_index")
 def _unravel_index(indices: Array, shape: tuple):
-    found = []
+    indices, found = indices.astype(np.int64), []
     for n in reversed(shape):
         found.append(indices % n)
         indices = indices // n

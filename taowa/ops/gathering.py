@@ -154,11 +154,16 @@ def require_index_shape(index: Any, input: Any, dim: int) -> None:
             )
 
 
-@op(name="gather")
-def _gather(input: Array, index: Array, dim: int, size: int):
+def _wrapped(index: Any, size: int, wraps: bool) -> Any:
+    return jnp.where(index < 0, index + size, index) if wraps else index
+
+
+@op(name="gather", numbers=())
+def _gather(input: Array, index: Array, dim: int, size: int, wraps: bool):
     if index.size == 0:
         return jnp.zeros(index.shape, input.dtype)
     require_index_shape(index, input, dim)
+    index = _wrapped(index, size, wraps)
     if input.ndim == 0 or index.ndim == 0:
         found = input.reshape(-1).at[index].get(mode="promise_in_bounds")
         return found.reshape(index.shape)
@@ -167,7 +172,8 @@ def _gather(input: Array, index: Array, dim: int, size: int):
 
 
 @_gather.backward
-def _(grad, input, index, dim):
+def _(grad, input, index, dim, size, wraps):
+    index = _wrapped(index, size, wraps)
     zeros = jnp.zeros(input.shape or (1,), grad.dtype)
     if index.size == 0:
         return zeros.reshape(input.shape)
@@ -180,8 +186,8 @@ def _(grad, input, index, dim):
         RuntimeError, f"index out of bounds for dimension {info['dim']} with size {info['size']}"
     )
 )
-def _(index, size):
-    return is_outside(index, size, least=0)
+def _(index, size, wraps):
+    return is_outside(index, size, least=-size if wraps else 0)
 
 
 @public
@@ -205,13 +211,18 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     if sparse_grad:
         raise NotImplementedError("gather(sparse_grad=True) is not supported; use False")
     axis = one_dim(dim, input.ndim)
-    if not is_index(index):
+    if not is_index(index) and index.numel():
         raise RuntimeError("gather(): Expected dtype int32/int64 for index")
-    size = size_along(input, axis)
+    return _gathered(input, axis, index, wraps=False)
+
+
+def _gathered(input: Tensor, dim: int, index: Tensor, *, wraps: bool) -> Tensor:
+    size = size_along(input, dim)
     try:
-        return _gather(input, index, axis, size)
+        return _gather(input, index, dim, size, wraps)
     except RuntimeError as error:
-        raise explained(error, index, size, out_of_bounds(axis), 0) from None
+        least = -size if wraps else 0
+        raise explained(error, index, size, out_of_bounds(dim), least) from None
 
 
 @public
@@ -250,7 +261,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     for tensor, n in zip((input, indices), along_dim, strict=True):
         beside[axis] = n
         both.append(expand(tensor, tuple(beside)))
-    return gather(both[0], axis, both[1])
+    return _gathered(both[0], axis, both[1], wraps=True)
 
 
 # -- in row-major order -------------------------------------------------------------------

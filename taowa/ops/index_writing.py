@@ -283,6 +283,8 @@ def _parsed(input: Tensor, indices: Any) -> Parsed:
             raise TypeError(
                 f"expected Tensor as element {place} in argument 1, but got {type(one).__name__}"
             )
+    if not indices:
+        raise RuntimeError("index_put needs at least one index tensor")
     items = [
         one if one.ndim or one.dtype.name == "bool" else reshaped(one, (1,)) for one in indices
     ]

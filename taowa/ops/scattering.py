@@ -95,12 +95,7 @@ def _is_set(reduce: str) -> None:
 def _gathered(grad: Any, src: Any, index: Any, dim: int) -> Any:
     """Return the gradient at places, in the shape of `src`, which may exceed the index."""
     flat, _, places = _ready(grad, index, None, dim)
-    found = flat.at[places].get(mode=_IN_BOUNDS)
-    if src.shape == index.shape:
-        return found.reshape(src.shape)
-    if index.size == 0:
-        return jnp.zeros(src.shape, grad.dtype)
-    return jnp.pad(found, [(0, m - n) for m, n in zip(src.shape, index.shape, strict=True)])
+    return _padded(flat.at[places].get(mode=_IN_BOUNDS), src, index)
 
 
 @_scatter.backward
@@ -117,10 +112,11 @@ def _(grad, index, src, dim, reduce):
 def _(grad, index, value, dim, reduce):
     _is_set(reduce)
     flat, _, places = _ready(grad, index, None, dim)
-    found = flat.at[places].get(mode=_IN_BOUNDS).sum()
     if reduce == "sum":
-        return grad, None, found
-    return flat.at[places].set(0, mode=_IN_BOUNDS).reshape(grad.shape), None, found
+        return grad, None, flat.at[places].get(mode=_IN_BOUNDS).sum()
+    is_hit = jnp.zeros(flat.shape, bool).at[places].set(True, mode=_IN_BOUNDS)
+    kept, taken = jnp.where(is_hit, 0, flat), jnp.where(is_hit, flat, 0)
+    return kept.reshape(grad.shape), None, taken.sum()
 
 
 def _index_error(info: dict) -> Exception:
@@ -146,7 +142,7 @@ def _call(call: Any, index: Tensor, size: int, dim: int) -> Tensor:
 
 
 def _require_types(name: str, input: Tensor, index: Tensor, src: Tensor | None) -> None:
-    if not is_index(index):
+    if not is_index(index) and index.numel():
         raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
     if src is not None and src.dtype is not input.dtype:
         raise RuntimeError(f"{name}(): Expected self.dtype to be equal to src.dtype")
@@ -236,7 +232,8 @@ def _start(target: Any, places: tuple, reduce: str, include_self: bool) -> Any:
     """Return what the reduction starts from: without `include_self` only what is not reached."""
     if include_self:
         return target
-    return target.at[places].set(_identity(reduce, target.dtype), mode=_IN_BOUNDS)
+    identity = jnp.asarray(_identity(reduce, target.dtype), target.dtype)
+    return target.at[places].set(identity, mode=_IN_BOUNDS)
 
 
 def _counts(target: Any, places: tuple, include_self: bool) -> Any:
@@ -283,9 +280,10 @@ def _(grad, output, input, index, src, dim, reduce, include_self):
 def _padded(values: Any, src: Any, index: Any) -> Any:
     if index.size == 0:
         return jnp.zeros(src.shape, values.dtype)
-    if src.shape == index.shape:
+    if src.size == index.size:
         return values.reshape(src.shape)
-    return jnp.pad(values, [(0, m - n) for m, n in zip(src.shape, index.shape, strict=True)])
+    sizes = zip(src.shape, index.shape, strict=True)
+    return jnp.pad(values, [(0, m - n) for m, n in sizes])
 
 
 def _prod_back(grad, target, values, places, include_self, _):
@@ -344,6 +342,12 @@ def scatter_reduce(
     if reduce not in REDUCTIONS:
         raise RuntimeError("reduce argument must be either sum, prod, mean, amax or amin.")
     _require_types("scatter", input, index, src)
+    if (reduce == "mean" and input.dtype.name == "bool") or (
+        reduce in ("amax", "amin") and input.dtype.is_complex
+    ):
+        raise NotImplementedError(
+            f"scatter_reduce(reduce='{reduce}') is not implemented for {input.dtype}"
+        )
     axis = one_dim(dim, input.ndim)
     size = size_along(input, axis)
     return _call(

@@ -201,9 +201,11 @@ def _index_fill(input: Array, index: Array, value: Array, dim: int, size: int):
 
 @_index_fill.backward
 def _(grad, index, dim):
-    target, places = _ready(grad, index, dim)
-    found = target.at[places].get(mode=_IN_BOUNDS).sum()
-    return target.at[places].set(0, mode=_IN_BOUNDS).reshape(grad.shape), None, found
+    target, _ = _ready(grad, index, dim)
+    is_hit = jnp.zeros(target.shape[dim], bool).at[index.reshape(-1)].set(True, mode=_IN_BOUNDS)
+    is_hit = is_hit.reshape(-1, *[1] * (target.ndim - dim - 1))
+    kept, taken = jnp.where(is_hit, 0, target), jnp.where(is_hit, target, 0)
+    return kept.reshape(grad.shape), None, taken.sum()  # a place named twice counts once
 
 
 _index_fill.check(_bounds(IndexError))(_negative_too)
@@ -277,6 +279,8 @@ def index_reduce(
             "index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got "
             f"{reduce}."
         )
+    if input.dtype.name == "bool" or input.dtype.is_complex:
+        raise NotImplementedError(f"index_reduce() is not implemented for {input.dtype}")
     axis = one_dim(dim, input.ndim)
     line = [1] * max(source.ndim, 1)
     line[axis] = -1

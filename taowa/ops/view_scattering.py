@@ -8,7 +8,7 @@ from taowa.core.api import public
 from taowa.core.tensor import Tensor
 from taowa.ops.dims import numpy_names, one_dim
 from taowa.ops.splitting import select, slice_along
-from taowa.ops.striding import as_strided, diagonal
+from taowa.ops.striding import diagonal
 
 
 def _written(copy: Tensor, view: Tensor, src: Tensor) -> Tensor:
@@ -69,18 +69,3 @@ def diagonal_scatter(
     """
     copy = input.clone()  # type: ignore[attr-defined]
     return _written(copy, diagonal(copy, offset, dim1, dim2), src)
-
-
-@public
-def as_strided_scatter(
-    input: Tensor, src: Tensor, size: Any, stride: Any, storage_offset: int | None = None
-) -> Tensor:
-    """Return a copy with `src` at the places of a strided view.
-
-    Example:
-        >>> import taowa
-        >>> taowa.as_strided_scatter(taowa.zeros(4), taowa.ones(2), (2,), (3,))
-        tensor([1., 0., 0., 1.])
-    """
-    copy = input.clone()  # type: ignore[attr-defined]
-    return _written(copy, as_strided(copy, size, stride, storage_offset), src)
