@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import taowa
-from taowa.core.api import INPLACE, METHODS, NAMES
+from taowa.core.api import INPLACE, NAMES
 from tests.ops.trials import (
     assert_only_known,
     error_difference,
@@ -15,7 +15,7 @@ from tests.ops.trials import (
 )
 from tests.samples.convert import TAOWA, TORCH, describe
 from tests.samples.opinfo import errors
-from tests.samples.ops import aliases, cases, has_values, infos, paths, target, written_into
+from tests.samples.ops import cases, has_values, infos, paths, target, written_into
 
 PATHS = paths()
 IN_PLACE = sorted(name for name in INPLACE if hasattr(torch.Tensor, name))
@@ -99,34 +99,3 @@ def checked(function, args, kwargs):
     result = function(*args, **kwargs)
     read_all(result)
     return result
-
-
-def test_aliases_are_the_operations_they_are_named_after():
-    trials = []
-    for alias, _ in aliases():
-        op = target(alias)
-        if op.theirs is None or not has_values(alias):
-            continue
-        found = cases(alias, torch.float32, 1) or cases(alias, torch.int64, 1)
-        trials += [start(op.ours, op.theirs, pair[0], f"{alias} ", order=0) for pair in found[:1]]
-    different = [text for t in trials if not t.theirs.error for text in problems(t)]
-    assert not different, "\n".join(different)
-
-
-def test_names_are_pytorch_s():
-    functions = [n for n in NAMES if n not in INPLACE and not hasattr(torch, n)]
-    methods = [name for name in METHODS if not hasattr(torch.Tensor, name)]
-    assert not functions, f"not in torch: {functions}"
-    assert not methods, f"not methods of torch.Tensor: {methods}"
-
-
-def test_what_is_a_method_in_pytorch_is_one_here():
-    missing = [n for n in NAMES if hasattr(torch.Tensor, n) and not hasattr(taowa.Tensor, n)]
-    in_place = [
-        f"{n}_" for n in NAMES
-        if hasattr(torch.Tensor, f"{n}_") and not hasattr(taowa.Tensor, f"{n}_")
-    ]  # fmt: skip
-    functions = [n for n in METHODS if callable(getattr(torch, n, None)) and n not in NAMES]
-    assert not missing, f"methods of torch.Tensor: {missing}"
-    assert not in_place, f"in-place methods of torch.Tensor: {in_place}"
-    assert not functions, f"functions of torch: {functions}"

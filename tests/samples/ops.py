@@ -27,6 +27,8 @@ COUNTS = {
     torch.uint8: 1,
     torch.bool: 1,
 }
+OPERATORS = ("__getitem__", "__radd__", "__rand__", "__rdiv__", "__rmatmul__", "__rmod__",
+             "__rmul__", "__ror__", "__rpow__", "__rsub__", "__rxor__")  # fmt: skip
 NAMESPACES = ("nn.functional", "linalg", "fft", "special")
 
 
@@ -63,7 +65,7 @@ def _in_namespace(namespace: str) -> list[str]:
     module = importlib.import_module(f"taowa.{namespace}")
     names = getattr(module, "__all__", None) or [n for n in vars(module) if n[0] != "_"]
     theirs = attribute(torch, namespace)
-    return [f"{namespace}.{n}" for n in names if callable(getattr(theirs, n, None))]
+    return [f"{namespace}.{n}" for n in names if inspect.isroutine(getattr(theirs, n, None))]
 
 
 def _functions() -> dict[str, list[str]]:
@@ -81,7 +83,8 @@ def _functions() -> dict[str, list[str]]:
 
 def paths() -> list[str]:
     """Return every public operation; in-place forms go with the operation they belong to."""
-    return sorted(_functions())
+    operators = [f"Tensor.{name}" for name in OPERATORS if hasattr(taowa.Tensor, name)]
+    return sorted([*_functions(), *operators])
 
 
 def aliases() -> list[tuple[str, str]]:
@@ -111,6 +114,21 @@ def written_into(name: str) -> Callable:
 def has_values(path: str) -> bool:
     """Return whether the values of results can be compared."""
     return path.split(".")[-1] not in WITHOUT_VALUES
+
+
+def hand_record(path: str) -> Hand | None:
+    """Return the hand-written record, if there is one."""
+    return RECORDS.get(path) or RECORDS.get(path.removeprefix("Tensor."))
+
+
+def infos(path: str) -> list:
+    """Return PyTorch's own records for this name."""
+    name = path.removeprefix("Tensor.")
+    table = op_infos()
+    candidates = [name, f"nn.functional.{name}", name.removeprefix("nn.functional.")]
+    candidates += [candidate.removesuffix("_") for candidate in candidates]
+    found = next((table[one] for one in candidates if one in table), [])
+    return [info for info in found if info.variant_test_name != "in_place"]
 
 
 @functools.lru_cache(maxsize=4)
