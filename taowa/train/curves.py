@@ -34,7 +34,9 @@ def curves_png(history: Sequence[EpochRecord], title: str) -> bytes | None:
     _use_log_scale(losses, history)
     shares = [(100 * r.train_accuracy, 100 * r.test_accuracy) for r in history]
     _draw(accuracies, history, "accuracy, %", "{:.2f}", shares)
-    figure.suptitle(title, color=INK, fontsize=12)
+    best = max(history, key=lambda r: r.test_accuracy)
+    found = f"best test accuracy {100 * best.test_accuracy:.2f} %, epoch {best.epoch}"
+    figure.suptitle(f"{title}: {found}", color=INK, fontsize=12)
     figure.get_layout_engine().set(wspace=0.06)  # type: ignore[union-attr]
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=150)
