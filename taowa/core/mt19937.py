@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from taowa.core.box_muller import BLOCK, apply_libm, box_muller, fma64
 from taowa.core.draw_types import (
@@ -29,6 +29,9 @@ from taowa.core.draw_types import (
     require_full_range,
 )
 from taowa.core.word_stream import WordStream
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 LARGE_RANGE = 1 << 28  # from here on PyTorch takes two words for an integer
 LARGE_PERMUTATION = (2**32 - 1) // 20  # and from here on for each step of a permutation

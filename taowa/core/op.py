@@ -10,8 +10,8 @@ what each parameter is:
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 import jax
@@ -68,8 +68,7 @@ class Op:
         self.body = body
         self.name = name
         self.params = tuple(
-            Parameter(p.name, _KINDS.get(str(p.annotation), STATIC))
-            for p in inspect.signature(body).parameters.values()
+            Parameter(p.name, _KINDS.get(str(p.annotation), STATIC)) for p in _parameters(body)
         )
         self.tensor_names = tuple(p.name for p in self.params if p.kind in (TENSOR, TENSORS))
         self.promote = promote
@@ -111,7 +110,7 @@ class Rule:
     def __init__(self, op: Op, function: Callable):
         self.op = op
         self.function = function
-        self.names = tuple(inspect.signature(function).parameters)
+        self.names = tuple(p.name for p in _parameters(function))
 
     def pull(
         self, plan: Plan, inputs: list, outputs: list, cotangents: dict, scalars: Any, wanted: tuple
@@ -254,8 +253,8 @@ class _Check:
 
     def __call__(self, arrays: Any, scalars: Any) -> Any:
         values = self.call.arguments(arrays, scalars)
-        names = inspect.signature(self.op.check).parameters  # type: ignore[arg-type]
-        return self.op.check(**{name: values[name] for name in names})  # type: ignore[misc]
+        check: Any = self.op.check
+        return check(**{p.name: values[p.name] for p in _parameters(check)})
 
     def error(self) -> Exception:
         """Return the exception for a bad value."""
@@ -308,35 +307,70 @@ class BadType(BadArgumentError, TypeError):
     """A TypeError that a body raises on purpose."""
 
 
+class _Declared(NamedTuple):
+    """One parameter as a function declares it."""
+
+    name: str
+    annotation: Any
+    is_keyword_only: bool
+    has_default: bool
+    default: Any
+
+
+def _parameters(function: Any) -> list[_Declared]:
+    """Return a plain function's parameters (`inspect.signature` takes 60 us, hundreds of times)."""
+    code = function.__code__
+    num_positional = code.co_argcount
+    names = code.co_varnames[: num_positional + code.co_kwonlyargcount]
+    positional = function.__defaults__ or ()
+    defaults = dict(
+        zip(names[num_positional - len(positional) : num_positional], positional, strict=True)
+    )
+    defaults |= function.__kwdefaults__ or {}
+    return [
+        _Declared(
+            name, function.__annotations__.get(name), i >= num_positional, name in defaults,
+            defaults.get(name),
+        )
+        for i, name in enumerate(names)
+    ]  # fmt: skip
+
+
 _WRAPPER = """
-def {name}({signature}):
+def recorded({signature}):
     return _apply(_op, ({tensors}), ({scalars}), ({statics}))
 """
 
 
-def _public(op: Op, apply: Callable) -> Callable:
+@cache
+def _compiled(source: str) -> Any:
+    # The name counts as a file of the package, so that it is never taken for the user's.
+    return compile(source, f"{PACKAGE_PREFIX}/<op>", "exec")
+
+
+def _public(op: Op, apply: Callable) -> Any:
     """Generate the op's public function: the body's signature, its parameters sorted by kind."""
     names = {kind: [p.name for p in op.params if p.kind == kind] for kind in (SCALAR, STATIC)}
-    defaults = {}
+    namespace: dict[str, Any] = {"_apply": apply, "_op": op}
     parts = []
-    for parameter in inspect.signature(op.body).parameters.values():
-        if parameter.kind is parameter.KEYWORD_ONLY and "*" not in parts:
+    for parameter in _parameters(op.body):
+        if parameter.is_keyword_only and "*" not in parts:
             parts.append("*")
-        has_default = parameter.default is not parameter.empty
-        if has_default:
-            defaults[f"_default_{parameter.name}"] = parameter.default
-        parts.append(parameter.name + (f"=_default_{parameter.name}" if has_default else ""))
+        default = ""
+        if parameter.has_default:
+            default = f"=_default_{parameter.name}"
+            namespace[default[1:]] = parameter.default
+        parts.append(parameter.name + default)
     source = _WRAPPER.format(
-        name=op.name.split(".")[-1],
         signature=", ".join(parts),
         tensors="".join(f"{n}, " for n in op.tensor_names),
         scalars="".join(f"{n}, " for n in names[SCALAR]),
         statics="".join(f"{n}, " for n in names[STATIC]),
     )
-    namespace = {"_apply": apply, "_op": op, **defaults}
-    # The name counts as a file of the package, so that it is never taken for the user's.
-    exec(compile(source, f"{PACKAGE_PREFIX}/<op {op.name}>", "exec"), namespace)
-    return namespace[op.name.split(".")[-1]]
+    exec(_compiled(source), namespace)
+    made = namespace["recorded"]
+    made.__name__ = made.__qualname__ = op.name.split(".")[-1]
+    return made
 
 
 _apply_hook: list[Callable] = []  # set by record.py, which lies above

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import jax.numpy as jnp
+import jax.scipy as jsp  # loads its parts when they are used
 import numpy as np
 from jax import lax
-from jax.scipy import special
 
 from taowa.core.api import public
 from taowa.core.op import Array, Scalar, op
@@ -118,7 +118,7 @@ def _trigamma(x: Any) -> Any:
     """Return the second derivative of log(gamma), reflected at 1/2."""
     is_low = x < 0.5
     x = wide(x)
-    right = special.zeta(2.0, jnp.where(is_low, 1 - x, x))
+    right = jsp.special.zeta(2.0, jnp.where(is_low, 1 - x, x))
     sine = jnp.sin(jnp.pi * x)
     return jnp.where(is_low, (jnp.pi / sine) ** 2 - right, right)
 
@@ -131,7 +131,7 @@ def _polygamma(n: int, x: Any) -> Any:
     sign = 1.0 if n % 2 else -1.0
     wider = wide(x)
     factorial = np.prod(np.arange(1.0, n + 1)).item()
-    return sign * factorial * special.zeta(jnp.asarray(n + 1.0, wider.dtype), wider)
+    return sign * factorial * jsp.special.zeta(jnp.asarray(n + 1.0, wider.dtype), wider)
 
 
 @op(name="polygamma", promote="float")
@@ -206,12 +206,12 @@ def i0(input: Array):
         >>> taowa.i0(taowa.tensor([0.0, 1.0]))
         tensor([1.0000, 1.2661])
     """
-    return special.i0(wide(input)).astype(input.dtype)
+    return jsp.special.i0(wide(input)).astype(input.dtype)
 
 
 @i0.backward
 def _(grad, input):
-    return grad * special.i1(wide(input))
+    return grad * jsp.special.i1(wide(input))
 
 
 @public(inplace=True)
@@ -337,7 +337,7 @@ def igamma(input: Array, other: Array):
         tensor([0.2642])
     """
     _require_floating("igamma", input)
-    return special.gammainc(wide(input), wide(other)).astype(input.dtype)
+    return jsp.special.gammainc(wide(input), wide(other)).astype(input.dtype)
 
 
 @igamma.backward
@@ -356,7 +356,7 @@ def igammac(input: Array, other: Array):
         tensor([0.7358])
     """
     _require_floating("igammac", input)
-    return special.gammaincc(wide(input), wide(other)).astype(input.dtype)
+    return jsp.special.gammaincc(wide(input), wide(other)).astype(input.dtype)
 
 
 @igammac.backward

@@ -57,7 +57,7 @@ def test_location_that_is_missing_here_becomes_the_cpu(location):
     "place",
     ["cpu", CPU, {"cuda:0": "cpu"}, {"cuda:0": CPU}, {}, lambda s, _: s, lambda s, _: s.cpu(),
      lambda _s, _l: None, lambda _s, _l: "cpu", lambda s, _: s.device],
-    ids=repr,
+    ids=range(10),
 )  # fmt: skip
 def test_map_location_in_all_its_forms(place):
     assert find_device("cuda:0", place) == CPU
@@ -70,7 +70,7 @@ def test_function_is_given_the_saved_place():
     assert seen == [(CPU, "cpu")]
 
 
-@pytest.mark.parametrize("place", ["cuda:0", {"cpu": "cuda:1"}, lambda s, _: s.cuda(1)], ids=repr)
+@pytest.mark.parametrize("place", ["cuda:0", {"cpu": "cuda:1"}, lambda s, _: s.cuda(1)], ids=range(3))
 def test_missing_device_that_was_asked_for_is_an_error(place, monkeypatch):
     def missing(place):
         raise RuntimeError(f"{place}: this machine has no such device")
