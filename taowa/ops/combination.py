@@ -138,13 +138,13 @@ def _require_same(name: str, **arrays: Any) -> None:
         raise NotImplementedError(f"\"{name}\" not implemented for '{kind_name(input)}'")
 
 
-@op
+@op(numbers=())
 def _lerp_number(input: Array, end: Array, weight: Scalar):
     _require_same("lerp_kernel_scalar", input=input, end=end)
     return _between(input, end, weight)
 
 
-@op
+@op(numbers=())
 def _lerp_tensor(input: Array, end: Array, weight: Array):
     _require_same("lerp_kernel_tensor", input=input, end=end, weight=weight)
     return _between(input, end, weight)
@@ -188,7 +188,7 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
 
 
 @public(inplace=True)
-@op(promote="same")
+@op(promote="same", numbers=())
 def addcmul(input: Array, tensor1: Array, tensor2: Array, *, value: Scalar = 1):
     """Return `input + value * tensor1 * tensor2`, element by element.
 
@@ -208,7 +208,7 @@ def _(grad, tensor1, tensor2, value):
 
 
 @public(inplace=True)
-@op(promote="same")
+@op(promote="same", numbers=())
 def addcdiv(input: Array, tensor1: Array, tensor2: Array, *, value: Scalar = 1):
     """Return `input + value * tensor1 / tensor2`, element by element.
 

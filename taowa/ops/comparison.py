@@ -250,7 +250,7 @@ def clamp_max(input: Any, max: Any) -> Tensor:
     return clamp(input, None, max)
 
 
-@op(name="where", promote="same", promoted=("input", "other"))
+@op(name="where", promote="same", promoted=("input", "other"), numbers=("input", "other"))
 def _where(condition: Array, input: Array, other: Array):
     if condition.dtype not in (np.bool_, np.uint8):
         raise RuntimeError(

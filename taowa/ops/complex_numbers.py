@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 
 from taowa.core.api import public
 from taowa.core.op import Array, op
@@ -34,11 +33,11 @@ def _write_imag(input: Array, part: Array):
     return input.real + 1j * part
 
 
-def _real_part(array: np.ndarray) -> np.ndarray:
+def _real_part(array: Any) -> Any:
     return array.real
 
 
-def _imaginary_part(array: np.ndarray) -> np.ndarray:
+def _imaginary_part(array: Any) -> Any:
     return array.imag
 
 

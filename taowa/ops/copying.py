@@ -116,7 +116,7 @@ def _(grad):
     return jnp.zeros_like(grad)
 
 
-@public(is_function=False)
+@public
 def fill_(self: Tensor, value: Any) -> Tensor:
     """Write one value into every element.
 
@@ -161,7 +161,7 @@ def fill(input: Tensor, value: Any) -> Tensor:
     return fill_(clone(input.detach()), value)
 
 
-@public(is_function=False)
+@public
 def zero_(self: Tensor) -> Tensor:
     """Write zeros into every element.
 

@@ -209,7 +209,7 @@ def histogram(
     return _HISTOGRAM(*made)
 
 
-@op(name="searchsorted", promote="same", promoted=("sorted_sequence", "input"))
+@op(name="searchsorted", promote="same", promoted=("sorted_sequence", "input"), numbers=("input",))
 def _searchsorted(
     sorted_sequence: Array, input: Array, sorter: Array | None, out_int32: bool, right: bool
 ):

@@ -49,7 +49,7 @@ def dtype_of_number(value: Any) -> Dtype:
     return dtypes.of_number(type(value))
 
 
-def convert_array(array: np.ndarray, target: Dtype) -> np.ndarray:
+def convert_array(array: Any, target: Dtype) -> np.ndarray:
     """Return a host array in another element type, as `Tensor.to` converts.
 
     Example:
@@ -105,14 +105,14 @@ def checked_array(array: np.ndarray, target: Dtype) -> np.ndarray:
     return convert_array(array, target)
 
 
-def _overflows(array: np.ndarray, target: Dtype, *, is_strict: bool) -> np.ndarray:
+def _overflows(array: Any, target: Dtype, *, is_strict: bool) -> Any:
     """Return where a number exceeds the type; negative ones may wrap in unsigned types."""
     if array.dtype.kind == "c":
         if target.is_complex:
             return np.False_
         return (array.imag != 0) | _overflows(array.real, target, is_strict=is_strict)
     if target.category == dtypes.INTEGRAL:
-        limits = np.iinfo(target.np)
+        limits: Any = np.iinfo(target.np)  # type: ignore[call-overload]
         least = limits.min if target.is_signed else -limits.max
         if array.dtype.kind == "f":
             return ~((array >= float(least)) & (array < float(limits.max) + 1))

@@ -52,7 +52,8 @@ preserve_format = memory_format("preserve_format")
 channels_last = memory_format("channels_last")
 channels_last_3d = memory_format("channels_last_3d")
 
-NAMES.update(
+_names: dict[str, Any] = NAMES
+_names.update(
     layout=layout, memory_format=memory_format, strided=strided,
     contiguous_format=contiguous_format, preserve_format=preserve_format,
     channels_last=channels_last, channels_last_3d=channels_last_3d,

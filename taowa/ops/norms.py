@@ -13,6 +13,7 @@ from taowa.core.tensor import Tensor
 from taowa.ops.dims import all_dims, as_static, numpy_names
 from taowa.ops.element_types import as_dtype
 from taowa.ops.operands import kind_name
+from taowa.ops.pointwise import sub
 from taowa.ops.precision import wide
 from taowa.ops.reduction import expand_back
 
@@ -148,7 +149,7 @@ def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
         >>> taowa.dist(taowa.tensor([1.0, 1.0]), taowa.tensor([4.0, 5.0]))
         tensor(5.)
     """
-    return _norm(input - other, float(p), None, False, None)
+    return _norm(sub(input, other), float(p), None, False, None)
 
 
 @op(name="renorm")

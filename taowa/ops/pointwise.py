@@ -298,7 +298,7 @@ def _(grad, input, other):
     return grad, -grad * jnp.trunc(input / other)
 
 
-@op(name="fmod_exact", promote="same")
+@op(name="fmod_exact", promote="same", numbers=("other",))
 def _fmod_exact(input: Array, other: Array):
     return _c_modulo(input, other)
 

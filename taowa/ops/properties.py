@@ -143,8 +143,8 @@ def is_same_size(input: Tensor, other: Tensor) -> bool:
     return input._aval.shape == other._aval.shape
 
 
-@public(is_function=False)
-def get_device(self: Tensor) -> int:
+@public
+def get_device(input: Tensor) -> int:
     """Return the index of the tensor's device, -1 for the CPU.
 
     Example:
@@ -152,7 +152,7 @@ def get_device(self: Tensor) -> int:
         >>> taowa.ones(2).get_device()
         -1
     """
-    index = self.device.index
+    index = input.device.index
     return -1 if index is None else index
 
 

@@ -14,7 +14,7 @@ from taowa.ops.dims import numpy_names, one_dim
 _INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 
 
-@op(name="quantile")
+@op(name="quantile", numbers=("q",))
 def _quantile(
     input: Array, q: Array, dim: int | None, keepdim: bool, interpolation: str, ignore_nan: bool
 ):

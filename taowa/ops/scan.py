@@ -176,7 +176,7 @@ def cummin(input: Tensor, dim: int) -> Any:
     return _CUMMIN(*_cummin(input, dim))
 
 
-@op(name="diff", promote="same")
+@op(name="diff", promote="same", numbers=())
 def _diff(input: Array, n: int, dim: int, prepend: Array | None, append: Array | None):
     if input.ndim == 0:
         raise RuntimeError("diff expects input to be at least one-dimensional")
@@ -229,13 +229,13 @@ def _trapezoids(y: Any, x: Any, dx: Any, dim: int) -> Any:
     return heights * jnp.diff(x, axis=x.ndim - y.ndim + place)
 
 
-@op(name="trapezoid", promote="same")
+@op(name="trapezoid", promote="same", numbers=("dx",))
 def _trapezoid(y: Array, x: Array | None, dx: Array, dim: int):
     areas = _trapezoids(y, x, dx, dim)
     return jnp.sum(areas, one_dim(dim, y.ndim), dtype=_scan_dtype(areas, None))
 
 
-@op(name="cumulative_trapezoid", promote="same")
+@op(name="cumulative_trapezoid", promote="same", numbers=("dx",))
 def _cumulative_trapezoid(y: Array, x: Array | None, dx: Array, dim: int):
     areas = _trapezoids(y, x, dx, dim)
     return jnp.cumsum(areas, one_dim(dim, y.ndim), dtype=_scan_dtype(areas, None))
