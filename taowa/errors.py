@@ -19,6 +19,10 @@ class OutOfMemoryError(RuntimeError):
     """The device has no room for a program's buffers."""
 
 
+class UnsupportedError(AttributeError, NotImplementedError):
+    """A name of PyTorch's that taowa does not have; `hasattr` says False for it."""
+
+
 def unsupported(what: str, instead: str) -> NotImplementedError:
     """Return the error for a PyTorch name or option that taowa does not have.
 
