@@ -73,6 +73,8 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
             "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
             f"{value.ndim} dimension(s)."
         )
+    elif value.dtype.is_complex and not input.dtype.is_complex:
+        number_for(1j, input)  # for its error
     common_shape([mask._aval.shape, input._aval.shape])
     return _masked_fill(input, mask, value)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from taowa.core.api import public
@@ -60,11 +61,51 @@ def _corner(array: Any, shape: tuple) -> Any:
     return array[tuple(slice(n) for n in shape)]
 
 
+@jax.custom_vjp
+def _multiplied(target: Any, places: tuple, values: Any) -> Any:
+    """Multiply at places; JAX itself cannot go backward through it."""
+    return target.at[places].multiply(values, mode=_IN_BOUNDS)
+
+
+def _multiplied_forward(target, places, values):
+    return _multiplied(target, places, values), (target, places, values)
+
+
+def _multiplied_backward(saved, grad):
+    target, places, values = saved
+    to_target, to_values = _product_shares(jnp.conj(grad), target, places, values)
+    return jnp.conj(to_target), None, jnp.conj(to_values)
+
+
+_multiplied.defvjp(_multiplied_forward, _multiplied_backward)
+
+
+def _product_shares(grad: Any, target: Any, places: tuple, values: Any) -> tuple[Any, Any]:
+    """Return the gradients of the factors: the product over each factor, zeros counted apart."""
+
+    def without_zeros(x):
+        return jnp.where(x == 0, 1, x)
+
+    values = jnp.broadcast_to(values, places[0].shape)
+    product = _multiplied(without_zeros(target), places, without_zeros(values))
+    zeros = [(x == 0).astype(jnp.int32) for x in (target, values)]
+    zeros_at = zeros[0].at[places].add(zeros[1], mode=_IN_BOUNDS)
+
+    def share(factor, product, zeros, grad):
+        is_alone = zeros == (factor == 0)  # no zero among the other factors
+        return jnp.where(is_alone, grad * jnp.conj(product / without_zeros(factor)), 0)
+
+    at_values = [a.at[places].get(mode=_IN_BOUNDS) for a in (product, zeros_at, grad)]
+    return share(target, product, zeros_at, grad), share(values, *at_values)
+
+
 def _combined(target: Any, places: tuple, values: Any, reduce: str) -> Any:
     """Return `target` with values set, added, multiplied, or the extreme taken, at places."""
     ref = target.at[places]
     if target.dtype == jnp.bool_ and reduce != "set":  # a sum is an or, a product is an and
         reduce = {"sum": "amax", "prod": "amin"}.get(reduce, reduce)
+    if reduce == "prod" and jnp.issubdtype(target.dtype, jnp.inexact):
+        return _multiplied(target, places, values)
     write = {"set": ref.set, "sum": ref.add, "prod": ref.multiply, "amax": ref.max,
              "amin": ref.min}[reduce]  # fmt: skip
     return write(values, mode=_IN_BOUNDS)
@@ -85,13 +126,6 @@ def _scatter_value(input: Array, index: Array, value: Array, dim: int, size: int
     return _combined(target, places, value.astype(input.dtype), reduce).reshape(input.shape)
 
 
-def _is_set(reduce: str) -> None:
-    if reduce == "prod":
-        raise NotImplementedError(
-            "the gradient of scatter(reduce='multiply') is not supported; use scatter_reduce"
-        )
-
-
 def _gathered(grad: Any, src: Any, index: Any, dim: int) -> Any:
     """Return the gradient at places, in the shape of `src`, which may exceed the index."""
     flat, _, places = _ready(grad, index, None, dim)
@@ -99,8 +133,11 @@ def _gathered(grad: Any, src: Any, index: Any, dim: int) -> Any:
 
 
 @_scatter.backward
-def _(grad, index, src, dim, reduce):
-    _is_set(reduce)
+def _(grad, input, index, src, dim, reduce):
+    if reduce == "prod":
+        target, values, places = _ready(input, index, src, dim)
+        to_input, to_values = _product_shares(grad.reshape(target.shape), target, places, values)
+        return to_input.reshape(input.shape), None, _padded(to_values, src, index)
     found = _gathered(grad, src, index, dim)
     if reduce == "sum":
         return grad, None, found
@@ -109,9 +146,11 @@ def _(grad, index, src, dim, reduce):
 
 
 @_scatter_value.backward
-def _(grad, index, value, dim, reduce):
-    _is_set(reduce)
+def _(grad, input, index, value, dim, reduce):
     flat, _, places = _ready(grad, index, None, dim)
+    if reduce == "prod":
+        shares = _product_shares(flat, input.reshape(flat.shape), places, value.astype(grad.dtype))
+        return shares[0].reshape(grad.shape), None, shares[1].sum()
     if reduce == "sum":
         return grad, None, flat.at[places].get(mode=_IN_BOUNDS).sum()
     is_hit = jnp.zeros(flat.shape, bool).at[places].set(True, mode=_IN_BOUNDS)
@@ -287,23 +326,7 @@ def _padded(values: Any, src: Any, index: Any) -> Any:
 
 
 def _prod_back(grad, target, values, places, include_self, _):
-    """Divide the product by each factor, with zeros counted apart."""
-    start = _start(target, places, "prod", include_self)
-
-    def without_zeros(x):
-        return jnp.where(x == 0, 1, x)
-
-    product = _combined(without_zeros(start), places, without_zeros(values), "prod")
-    zeros = _combined(
-        (start == 0).astype(jnp.int32), places, (values == 0).astype(jnp.int32), "sum"
-    )
-
-    def share(factor, product, zeros, grad):
-        is_alone = zeros == (factor == 0)  # no zero among the other factors
-        return jnp.where(is_alone, grad * jnp.conj(product / without_zeros(factor)), 0)
-
-    at_values = [a.at[places].get(mode=_IN_BOUNDS) for a in (product, zeros, grad)]
-    return share(start, product, zeros, grad), share(values, *at_values)
+    return _product_shares(grad, _start(target, places, "prod", include_self), places, values)
 
 
 def _extreme_back(grad, target, values, places, _, result):

@@ -8,6 +8,7 @@ from typing import Any
 from taowa.core.api import public
 from taowa.core.op import Op
 from taowa.core.tensor import Tensor
+from taowa.dtypes import INTEGRAL
 from taowa.ops.dims import numpy_names, one_dim
 from taowa.ops.view_steps import SELECT, UNBIND, part, windowed
 
@@ -33,6 +34,8 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
     if length < 0:
         raise RuntimeError("narrow(): length must be non-negative.")
+    if isinstance(start, Tensor) and (start.ndim or start.dtype.category != INTEGRAL):
+        raise RuntimeError("start must be an 0-dim integral Tensor.")
     place, first = one_dim(dim, len(shape)), index(start)
     n = shape[place]
     if not -n <= first <= n:
@@ -66,7 +69,9 @@ def narrow_copy(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
         >>> taowa.narrow_copy(taowa.arange(5), 0, 1, 2)
         tensor([1, 2])
     """
-    return narrow(input, dim, start, length).clone()
+    if dim >= max(input.ndim, 1):
+        raise RuntimeError(f"narrow_copy(): there is no dimension {dim} among {input.ndim}")
+    return narrow(input, dim, start, length).clone()  # type: ignore[attr-defined]
 
 
 @public
