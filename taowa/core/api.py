@@ -54,9 +54,11 @@ def public(
             _install(one, function)
         if inplace:
             INPLACE[f"{one}_"] = function
-            _install(f"{one}_", _inplace(function, one))
+            writing = _inplace(function, one)
+            if is_method:
+                _install(f"{one}_", writing)
             if is_function:
-                NAMES[f"{one}_"] = METHODS[f"{one}_"]
+                NAMES[f"{one}_"] = writing
     return function
 
 

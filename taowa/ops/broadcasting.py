@@ -146,7 +146,7 @@ def cartesian_prod(*tensors: Any) -> Tensor:
     return stack([reshape(grid, (-1,)) for grid in meshgrid(*given, indexing="ij")], 1)
 
 
-@public
+@public(is_method=False)
 def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
     """Return all ways to choose `r` elements of a vector in their order, one choice a row.
 

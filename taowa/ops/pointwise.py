@@ -102,7 +102,7 @@ def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     return _sub_scaled(input, other, alpha)
 
 
-@public
+@public(is_method=False)
 def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """Return `other - alpha * input`, element by element.
 

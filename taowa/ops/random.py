@@ -362,7 +362,7 @@ def multinomial(
     return from_array(stream.multinomial(weights, num_samples, replacement), False, input.device)
 
 
-@public
+@public(is_method=False)
 def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
     """Return counts drawn from Poisson distributions with the rates that `input` holds.
 

@@ -76,7 +76,7 @@ def _resized(input: Tensor, shape: tuple[int, ...]) -> Tensor:
     return grown.reshape(shape)
 
 
-@public(is_function=False)
+@public
 def resize_as_(self: Tensor, the_template: Tensor, *, memory_format: Any = None) -> Tensor:
     """Give the tensor the size of another one; see `resize_`.
 
