@@ -94,8 +94,9 @@ def aliases() -> list[tuple[str, str]]:
 
 def target(path: str) -> Target:
     """Return the operation of this name on both sides."""
-    if path.startswith("Tensor.") and path.endswith("_"):
-        run = written_into(path.removeprefix("Tensor."))
+    name = path.removeprefix("Tensor.")
+    if name.endswith("_") and "." not in name and "__" not in name:
+        run = written_into(name)
         return Target(path, run, run)
     return Target(path, attribute(taowa, path), attribute(torch, path))
 
