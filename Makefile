@@ -36,4 +36,5 @@ $(BIN)/python:
 
 $(VENV)/.stamp-%: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install -q -e '.[$*]'
+	$(BIN)/python -m compileall -q taowa
 	touch $@

@@ -1,4 +1,4 @@
-"""Networks and training steps written once, for taowa and PyTorch alike: `torch` is the argument."""
+"""Networks and training steps, written once: `torch` is an argument, taowa or PyTorch."""
 
 import numpy as np
 

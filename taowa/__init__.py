@@ -25,7 +25,7 @@ from taowa import ops as _ops
 from taowa.core import backends, cuda
 from taowa.core import random as random
 from taowa.core.api import NAMES as _NAMES
-from taowa.core.autograd import backward as _backward  # noqa: F401  (gives Tensor its backward)
+from taowa.core.autograd import backward as _backward
 from taowa.core.device import device
 from taowa.core.explain import explain
 from taowa.core.format import get_printoptions, set_printoptions
@@ -72,8 +72,8 @@ def set_num_threads(num_threads: int) -> None:
     """
     if num_threads != get_num_threads():
         warnings.warn(
-            f"set_num_threads({num_threads}): programs use {get_num_threads()} threads, one for each "
-            "processor that the process may use; limit those (taskset) to change it",
+            f"set_num_threads({num_threads}): programs use {get_num_threads()} threads, one for "
+            "each processor that the process may use; limit those (taskset) to change it",
             stacklevel=2,
         )
 

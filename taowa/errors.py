@@ -27,7 +27,7 @@ def unsupported(what: str, instead: str) -> NotImplementedError:
     """Return the error for a PyTorch name or option that taowa does not have.
 
     Example:
-        >>> unsupported("stft(return_complex=False)", "return_complex=True")
-        NotImplementedError('stft(return_complex=False) is not supported by taowa; use return_complex=True')
+        >>> unsupported("layout=sparse", "strided")
+        NotImplementedError('layout=sparse is not supported by taowa; use strided')
     """
     return NotImplementedError(f"{what} is not supported by taowa; use {instead}")

@@ -81,7 +81,8 @@ def _with_out(function: Callable) -> Callable:
 def write_out(out: Any, result: Any) -> Any:
     """Write results into the tensors given as `out=`."""
     if isinstance(out, tuple | list):
-        return type(result)(*[write_out(o, r) for o, r in zip(out, result, strict=True)]) if hasattr(result, "_fields") else tuple(write_out(o, r) for o, r in zip(out, result, strict=True))  # fmt: skip
+        written = [write_out(o, r) for o, r in zip(out, result, strict=True)]
+        return type(result)(*written) if hasattr(result, "_fields") else tuple(written)
     require_castable(result.dtype, out.dtype)
     if out.shape != result.shape:
         out.resize_(result.shape)

@@ -37,7 +37,8 @@ class device:  # noqa: N801  (PyTorch's own spelling)
             index = _parse_index(type, number)
         if type not in _PLATFORMS:
             raise RuntimeError(
-                f"Expected one of {', '.join(_PLATFORMS)} device type at start of device string: {type}"
+                f"Expected one of {', '.join(_PLATFORMS)} device type at start of device string: "
+                f"{type}"
             )
         self.type = type
         self.index = index

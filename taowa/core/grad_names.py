@@ -1,6 +1,6 @@
 """PyTorch's names of backward functions, which it prints: one table from op to name.
 
-An op that is not in the table is called as its own name says (`masked_fill`: `MaskedFillBackward0`).
+An op that is not in the table is called as its own name says: `masked_fill`, MaskedFillBackward0.
 Where PyTorch has several functions for what is one op here, the entry is a function of the node.
 """
 
@@ -22,8 +22,8 @@ def _matrix_product(node: Node) -> str:
 
 
 def _linear(node: Node) -> str:
-    has_bias = len(node.plan.in_avals) > 2  # noqa: PLR2004  (input, weight, bias)
-    if _ranks(node)[0] == 2:  # noqa: PLR2004
+    has_bias = len(node.plan.in_avals) > 2
+    if _ranks(node)[0] == 2:
         return "Addmm0" if has_bias else "Mm0"
     return "View0" if has_bias else "UnsafeView0"
 
@@ -44,7 +44,7 @@ def _pooling(name: str) -> Callable[[Node], str]:
 
 
 def _power(node: Node) -> str:
-    if len(node.plan.in_avals) == 2:  # noqa: PLR2004
+    if len(node.plan.in_avals) == 2:
         return "Pow1"
     base_is_number = bool(node.scalars) and getattr(node.plan.fn, "kinds", {}).get("input") in (
         int,

@@ -74,7 +74,7 @@ def compiled(program: Program, seconds: float, *, from_disk: bool, others: Any) 
     entry = Compilation(user_line(), program.num_nodes, seconds, from_disk, _cause(program, others))
     log.compilations.append(entry)
     if "compile" in config.log:
-        print(f"taowa: {entry}", file=sys.stderr)  # noqa: T201
+        _say(f"taowa: {entry}")
 
 
 def _cause(program: Program, others: Any) -> str:
@@ -120,6 +120,11 @@ def _op_number(steps: tuple, at: int) -> int:
     return sum(not isinstance(s, int) for s in steps[: at + 1])
 
 
+def _say(text: str, end: str = "\n") -> None:
+    sys.stderr.write(text + end)
+    sys.stderr.flush()
+
+
 @contextlib.contextmanager
 def announce(num_ops: int) -> Iterator[None]:
     """Say in one line on a terminal that a compilation takes more than a second."""
@@ -128,9 +133,7 @@ def announce(num_ops: int) -> Iterator[None]:
         return
     started = time.perf_counter()
     message = f"taowa: compiling {num_ops} ops ..."
-    timer = threading.Timer(
-        SLOW_SECONDS, lambda: print(message, end="", file=sys.stderr, flush=True)
-    )
+    timer = threading.Timer(SLOW_SECONDS, _say, (message, ""))
     timer.daemon = True
     timer.start()
     try:
@@ -139,7 +142,7 @@ def announce(num_ops: int) -> Iterator[None]:
         timer.cancel()
         seconds = time.perf_counter() - started
         if seconds > SLOW_SECONDS:
-            print(f" {seconds:.1f} s", file=sys.stderr, flush=True)  # noqa: T201
+            _say(f" {seconds:.1f} s")
 
 
 _watched: deque[tuple[Any, list]] = deque()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import jax
 import numpy as np
@@ -24,7 +24,7 @@ class Aval:
     """
 
     __slots__ = ("device", "dtype", "nbytes", "shape")
-    _interned: dict[tuple, Aval] = {}
+    _interned: ClassVar[dict[tuple, Aval]] = {}
 
     shape: tuple[int, ...]
     dtype: dtype

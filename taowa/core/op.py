@@ -280,7 +280,8 @@ def _require_one_device(op: Op, avals: tuple[Aval, ...]) -> None:
     if len(places) > 1:
         raise RuntimeError(
             "Expected all tensors to be on the same device, but found at least two devices, "
-            f"{places[0]} and {places[1]}! (when calling {op.name} with {', '.join(map(repr, avals))})"
+            f"{places[0]} and {places[1]}! "
+            f"(when calling {op.name} with {', '.join(map(repr, avals))})"
         )
 
 

@@ -203,7 +203,8 @@ class Program:
         if any(plan.text is None for plan in self.plans()):
             return None
         steps = " ".join(str(s.text if s.__class__ is Plan else s) for s in self.steps)
-        return f"{self.place} {self.leaf_avals} {self.num_scalars} {steps} {self.outputs} {self.donated}"
+        ends = f"{self.outputs} {self.donated}"
+        return f"{self.place} {self.leaf_avals} {self.num_scalars} {steps} {ends}"
 
     def _compile(self) -> Any:
         started = time.perf_counter()

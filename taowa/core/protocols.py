@@ -57,7 +57,9 @@ class Protocols:
         )
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if self.ndim == 0 and spec else object.__format__(self, spec) if spec else repr(self)  # fmt: skip
+        if not spec:
+            return repr(self)
+        return format(self.item(), spec) if self.ndim == 0 else object.__format__(self, spec)
 
     def __len__(self) -> int:
         if self.ndim == 0:

@@ -29,7 +29,8 @@ class finfo:  # noqa: N801
         kind = (type or dtypes.get_default_dtype()).to_real()
         if not kind.is_floating_point:
             raise TypeError(
-                f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle '{type}'"
+                "torch.finfo() requires a floating point input type. "
+                f"Use torch.iinfo to handle '{type}'"
             )
         info = ml_dtypes.finfo(kind.np)
         self.bits = info.bits

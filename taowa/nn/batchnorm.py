@@ -20,7 +20,6 @@ class _BatchNorm(Module):
     """Normalise each channel over the batch, or by running statistics in evaluation."""
 
     _version = 2
-    __constants__ = ["affine", "eps", "momentum", "num_features", "track_running_stats"]
     _ranks: tuple[int, ...]
 
     def __init__(

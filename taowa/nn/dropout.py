@@ -17,8 +17,6 @@ __all__ = [
 
 
 class _Dropout(Module):
-    __constants__ = ["inplace", "p"]
-
     def __init__(self, p: float = 0.5, inplace: bool = False):
         super().__init__()
         if p < 0 or p > 1:

@@ -37,17 +37,15 @@ __all__ = [
 ]
 
 _REJECTION_ABOVE = 0.3  # share of the normal inside the bounds from which plain rejection pays
-_LINEAR = frozenset(
-    ("linear", "sigmoid")
-    + tuple(f"conv{kind}{n}d" for kind in ("", "_transpose") for n in (1, 2, 3))
-)
+_CONVOLUTIONS = (f"conv{kind}{n}d" for kind in ("", "_transpose") for n in (1, 2, 3))
+_LINEAR = frozenset(("linear", "sigmoid", *_CONVOLUTIONS))
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """Return the factor by which a nonlinearity's weights are scaled to keep the variance.
 
     Args:
-        nonlinearity: `"linear"`, `"conv2d"`, `"sigmoid"`, `"tanh"`, `"relu"`, `"leaky_relu"`, `"selu"`, ...
+        nonlinearity: `"linear"`, `"conv2d"`, `"sigmoid"`, `"tanh"`, `"relu"`, `"leaky_relu"`, ...
         param: The negative slope of `leaky_relu`; 0.01 by default.
 
     Raises:

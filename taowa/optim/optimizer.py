@@ -107,7 +107,7 @@ class Optimizer:
 
     @staticmethod
     def update(param: Any, grad: Any, *rest: Any) -> tuple:
-        """Return the new parameter and states (JAX arrays): state tensors, numbers, flags come in."""
+        """Return the new parameter and states, as JAX arrays, from states, numbers and flags."""
         raise NotImplementedError
 
     # -- stepping -----------------------------------------------------------------------------
@@ -201,7 +201,8 @@ class Optimizer:
         for name, default in self.defaults.items():
             if default is required and name not in param_group:
                 raise ValueError(
-                    f"parameter group didn't specify a value of required optimization parameter {name}"
+                    "parameter group didn't specify a value of required optimization parameter "
+                    f"{name}"
                 )
             param_group.setdefault(name, default)
         held = {id(p) for group in self.param_groups for p in group["params"]}
@@ -217,7 +218,7 @@ class Optimizer:
             hook(self)
         numbers = {id(p): i for i, p in enumerate(chain(*(g["params"] for g in self.param_groups)))}
         groups = [
-            {**{k: v for k, v in g.items() if k != "params"}, "params": [numbers[id(p)] for p in g["params"]]}
+            {**_options(g), "params": [numbers[id(p)] for p in g["params"]]}
             for g in self.param_groups
         ]  # fmt: skip
         state = {
@@ -260,7 +261,7 @@ class Optimizer:
                 if key in params
                 else values
             )
-        groups = [{**deepcopy({k: v for k, v in s.items() if k != "params"}), "params": g["params"]}
+        groups = [{**deepcopy(_options(s)), "params": g["params"]}
                   for s, g in zip(saved, self.param_groups, strict=True)]  # fmt: skip
         self.__setstate__({"state": state, "param_groups": groups})
         for hook in self._hooks["load_post"].values():
@@ -344,6 +345,10 @@ def _with_boundary(step: Callable) -> Callable:
 
 
 Optimizer.step = _with_boundary(Optimizer.step)  # type: ignore[method-assign]
+
+
+def _options(group: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in group.items() if k != "params"}
 
 
 def _collect_params(group: dict[str, Any]) -> None:

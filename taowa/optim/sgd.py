@@ -60,7 +60,8 @@ class SGD(Optimizer):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
         if differentiable:
             raise NotImplementedError(
-                "SGD(differentiable=True) is not supported by taowa; write the update with operations"
+                "SGD(differentiable=True) is not supported by taowa; "
+                "write the update with operations"
             )
         super().__init__(params, {
             "lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay,

@@ -98,7 +98,7 @@ def test_backward_on_a_vector_or_without_grad_raises():
             (x * 2).backward()
         with pytest.raises(RuntimeError, match="does not require grad"):
             torch.ones(1).backward()
-        with pytest.raises(RuntimeError, match="[Mm]ismatch in shape"):
+        with pytest.raises(RuntimeError, match=r"[Mm]ismatch in shape"):
             (x * 2).backward(torch.ones(3))
 
 
@@ -165,7 +165,9 @@ def test_retain_grad_and_post_accumulate_hooks():
     for torch in LIBRARIES:
         x = leaf(torch, [1.0, 2.0])
         called = []
-        x.register_post_accumulate_grad_hook(lambda t: called.append(t.grad.tolist()))
+        x.register_post_accumulate_grad_hook(
+            lambda t, called=called: called.append(t.grad.tolist())
+        )
         h = x * 2
         h.retain_grad()
         h.sum().backward()

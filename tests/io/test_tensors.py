@@ -70,7 +70,9 @@ def test_function_is_given_the_saved_place():
     assert seen == [(CPU, "cpu")]
 
 
-@pytest.mark.parametrize("place", ["cuda:0", {"cpu": "cuda:1"}, lambda s, _: s.cuda(1)], ids=range(3))
+@pytest.mark.parametrize(
+    "place", ["cuda:0", {"cpu": "cuda:1"}, lambda s, _: s.cuda(1)], ids=range(3)
+)
 def test_missing_device_that_was_asked_for_is_an_error(place, monkeypatch):
     def missing(place):
         raise RuntimeError(f"{place}: this machine has no such device")

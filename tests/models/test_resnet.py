@@ -92,7 +92,9 @@ def test_training_step_is_pytorchs(block):
     expected, scores = theirs(images), ours(from_array(images.numpy().copy()))
     expected.backward(cotangent)
     scores.backward(from_array(cotangent.numpy().copy()))
-    np.testing.assert_allclose(scores.detach().numpy(), expected.detach().numpy(), rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(
+        scores.detach().numpy(), expected.detach().numpy(), rtol=1e-3, atol=1e-3
+    )
     gradients = dict(ours.named_parameters())
     for name, parameter in theirs.named_parameters():
         scale = float(parameter.grad.abs().max())
