@@ -332,7 +332,7 @@ class TripletMarginLoss(_Loss):
         >>> import taowa
         >>> x = taowa.zeros(1, 1)
         >>> TripletMarginLoss()(x, x, x)
-        tensor(1.)
+        tensor(1.0000)
     """
 
     def __init__(

@@ -104,7 +104,7 @@ class RMSNorm(Module):
     Example:
         >>> import taowa
         >>> RMSNorm(2)(taowa.tensor([2.0, 2.0])).detach()
-        tensor([1.0000, 1.0000])
+        tensor([1., 1.])
     """
 
     def __init__(

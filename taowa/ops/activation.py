@@ -204,7 +204,7 @@ def hardswish(input: Array):
     Example:
         >>> import taowa
         >>> hardswish(taowa.tensor([-4.0, 1.0, 4.0]))
-        tensor([0.0000, 0.6667, 4.0000])
+        tensor([-0.0000, 0.6667, 4.0000])
     """
     require_floating("hardswish", input)
     x = wide(input)

@@ -404,7 +404,7 @@ def triplet_margin_loss(
         >>> import taowa
         >>> a = taowa.zeros(1, 1)
         >>> triplet_margin_loss(a, a, a)
-        tensor(1.)
+        tensor(1.0000)
     """
     if size_average is not None or reduce is not None:
         reduction = reduction_of(size_average, reduce, reduction)

@@ -73,15 +73,19 @@ class Comparison:
     def __init__(self):
         self.pairs = []
 
-    def call(self, name, theirs, our, *args, tolerance=None, **kwargs):
-        """Call both functions, and go backward from both with the same random cotangents."""
+    def call(self, name, theirs, our, *args, tolerance=None, parameters=((), ()), **kwargs):
+        """Call both functions, and go backward from both with the same random cotangents.
+
+        Gradients are compared towards all arguments and both sides' `parameters`.
+        """
         args_ours, kwargs_ours = ours(args), {k: ours(v) for k, v in kwargs.items()}
         expected, actual = flat(theirs(*args, **kwargs)), flat(our(*args_ours, **kwargs_ours))
         assert len(expected) == len(actual), name
         for i, pair in enumerate(zip(expected, actual, strict=True)):
             self.pairs.append((f"{name} output {i}", *pair, tolerance))
-        leaves = [(t, o) for t, o in zip(flat((args, kwargs)), flat((args_ours, kwargs_ours)),
-                                         strict=True) if t.requires_grad]  # fmt: skip
+        inputs = [flat([args, kwargs, *parameters[0]]),
+                  flat([args_ours, kwargs_ours, *parameters[1]])]  # fmt: skip
+        leaves = [pair for pair in zip(*inputs, strict=True) if pair[0].requires_grad]
         self._backward(name, expected, actual, leaves, tolerance)
 
     def _backward(self, name, expected, actual, leaves, tolerance):
