@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
 from taowa import dtypes
@@ -162,6 +163,58 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
         tensor([1, 1])
     """
     return convert(self, other.dtype)
+
+
+def _dtype_and_kind(operand: Any) -> tuple[list, list, list]:
+    """Return an operand's element type in the place of its priority in promotion."""
+    if not isinstance(operand, Tensor):
+        return [], [], [builtins.type(operand)]
+    kinds = [operand.dtype]
+    return (kinds, [], []) if operand.ndim else ([], kinds, [])
+
+
+@public(is_method=False)
+def result_type(tensor1: Any, tensor2: Any) -> Dtype:
+    """Return the element type in which an operation on two operands computes.
+
+    Args:
+        tensor1: A tensor or a number.
+        tensor2: A tensor or a number.
+
+    Example:
+        >>> import taowa
+        >>> taowa.result_type(taowa.tensor([1, 2], dtype=taowa.int32), 1.0)
+        torch.float32
+    """
+    pairs = zip(_dtype_and_kind(tensor1), _dtype_and_kind(tensor2), strict=True)
+    return dtypes.result_type_of(*[a + b for a, b in pairs])
+
+
+@public(is_method=False)
+def can_cast(from_: Dtype, to: Dtype) -> builtins.bool:
+    """Return whether in-place operations convert from one element type to another.
+
+    Example:
+        >>> import taowa
+        >>> taowa.can_cast(taowa.float64, taowa.float32), taowa.can_cast(taowa.float32, taowa.int64)
+        (True, False)
+    """
+    return from_.category <= to.category
+
+
+@public(is_method=False)
+def typename(obj: Any) -> str:
+    """Return the name of a tensor's class, or of any object's.
+
+    Example:
+        >>> import taowa
+        >>> taowa.typename(taowa.ones(2)), taowa.typename(1)
+        ('torch.FloatTensor', 'int')
+    """
+    if isinstance(obj, Tensor):
+        return type(obj)
+    kind = builtins.type(obj)
+    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
 
 
 def _install(name: str, kind: Dtype) -> None:

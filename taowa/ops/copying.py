@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from taowa import dtypes
-from taowa.core.api import public
+from taowa.core.api import NAMES, public
 from taowa.core.context import context
 from taowa.core.op import Array, Scalar, op
 from taowa.core.tensor import Tensor, from_array
@@ -149,6 +150,38 @@ def fill_(self: Tensor, value: Any) -> Tensor:
     return self
 
 
+@public(is_function=False)
+def apply_(self: Tensor, callable: Callable) -> Tensor:
+    """Write `callable(element)` into each element, one by one on the host.
+
+    Example:
+        >>> import taowa
+        >>> taowa.ones(2).apply_(lambda x: x + 1)
+        tensor([2., 2.])
+    """
+    found = [callable(x) for x in self.detach().host().reshape(-1).tolist()]
+    self.set_host(np.array(found).reshape(self.shape))
+    return self
+
+
+@public(is_function=False)
+def map_(self: Tensor, tensor: Tensor, callable: Callable) -> Tensor:
+    """Write `callable(element, other)` into each element, one by one on the host.
+
+    Args:
+        tensor: Where the others come from; it broadcasts.
+
+    Example:
+        >>> import taowa
+        >>> taowa.ones(2).map_(taowa.tensor([1.0, 2.0]), lambda a, b: a + b)
+        tensor([2., 3.])
+    """
+    others = np.broadcast_to(tensor.detach().host(), self.shape).reshape(-1).tolist()
+    pairs = zip(self.detach().host().reshape(-1).tolist(), others, strict=True)
+    self.set_host(np.array([callable(*pair) for pair in pairs]).reshape(self.shape))
+    return self
+
+
 @public(is_method=False)
 def fill(input: Tensor, value: Any) -> Tensor:
     """Return one value in the shape, type and place of another tensor.
@@ -171,3 +204,6 @@ def zero_(self: Tensor) -> Tensor:
         tensor([0., 0.])
     """
     return fill_(self, 0)
+
+
+NAMES.update(detach=Tensor.detach, detach_=Tensor.detach_)

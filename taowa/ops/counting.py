@@ -320,6 +320,25 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
 
 
 @public
+def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
+    """Return the indices of the first `size` elements that are not zero.
+
+    Args:
+        fill_value: What stands in the rows that remain.
+
+    Example:
+        >>> import taowa
+        >>> taowa.nonzero_static(taowa.tensor([0, 2]), size=2)
+        tensor([[ 1],
+                [-1]])
+    """
+    found = np.argwhere(input.detach().host())[:size]
+    rows = np.full((size, input.ndim), fill_value, np.int64)
+    rows[: len(found)] = found
+    return from_array(rows, False, input.device)
+
+
+@public
 def argwhere(input: Tensor) -> Tensor:
     """Return the indices of the elements that are not zero, as rows.
 

@@ -12,6 +12,7 @@ from taowa.core.api import public
 from taowa.core.tensor import Tensor, from_array
 from taowa.ops.element_types import as_dtype, checked_number, dtype_of_number
 from taowa.ops.layout import require_strided
+from taowa.ops.striding import as_strided
 
 
 def as_size(name: str, size: Any) -> tuple[int, ...]:
@@ -184,6 +185,61 @@ def eye(
             raise RuntimeError(f"{name} must be greater or equal to 0, got {size}")
     kind = as_dtype(dtype) or dtypes.get_default_dtype()
     return from_array(np.eye(n, m, dtype=kind.np), requires_grad, device)
+
+
+@public(is_method=False)
+def empty_strided(
+    size: Any,
+    stride: Any,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
+    """Return a tensor of zeros whose neighbours lie `stride` elements apart.
+
+    Example:
+        >>> import taowa
+        >>> taowa.empty_strided((2, 3), (1, 2)).stride()
+        (1, 2)
+    """
+    reach = sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+    length = 0 if 0 in size else reach + 1
+    base = empty(length, dtype=dtype, layout=layout, device=device)
+    made = as_strided(base, size, stride)
+    return made.requires_grad_() if requires_grad else made
+
+
+@public(is_method=False)
+def empty_permuted(
+    size: Any,
+    physical_layout: Any,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
+    """Return a tensor of zeros whose dimensions lie in memory in another order.
+
+    Args:
+        physical_layout: The dimensions, from the outermost in memory to the innermost.
+
+    Example:
+        >>> import taowa
+        >>> taowa.empty_permuted((2, 3), (1, 0)).stride()
+        (1, 2)
+    """
+    stride, step = [0] * len(size), 1
+    for place in reversed(tuple(physical_layout)):
+        stride[place] = step
+        step *= size[place]
+    return empty_strided(
+        size, stride, dtype=dtype, layout=layout, device=device, requires_grad=requires_grad
+    )
 
 
 def _like(input: Tensor, value: Any, dtype: Any, layout: Any, device: Any, grad: bool) -> Tensor:
@@ -371,4 +427,28 @@ def new_full(
     return full(
         size, fill_value, dtype=dtype or self.dtype, layout=layout,
         device=device or self.device, requires_grad=requires_grad,
+    )  # fmt: skip
+
+
+@public(is_function=False)
+def new_empty_strided(
+    self: Tensor,
+    size: Any,
+    stride: Any,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Return a tensor of zeros with given strides and this tensor's type and device.
+
+    Example:
+        >>> import taowa
+        >>> taowa.tensor([1]).new_empty_strided((2, 3), (1, 2)).dtype
+        torch.int64
+    """
+    return empty_strided(
+        size, stride, dtype=dtype or self.dtype, layout=layout, device=device or self.device,
+        requires_grad=requires_grad,
     )  # fmt: skip

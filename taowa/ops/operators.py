@@ -54,6 +54,15 @@ def _guarded(function: Callable) -> Callable:
     return operator
 
 
+def _contains(self: Tensor, element: Any) -> bool:
+    if not isinstance(element, Tensor | int | float | complex):
+        raise RuntimeError(
+            "Tensor.__contains__ only supports Tensor or scalar, "
+            f"but you passed in a {type(element)}."
+        )
+    return bool((self == element).any())  # type: ignore[attr-defined]
+
+
 def install() -> None:
     """Give Tensor its operators."""
     for special, name in BINARY.items():
@@ -68,4 +77,5 @@ def install() -> None:
     for special, name in UNARY.items():
         if name in METHODS:
             setattr(Tensor, f"__{special}__", METHODS[name])
+    Tensor.__contains__ = _contains  # type: ignore[attr-defined]
     Tensor.__hash__ = object.__hash__  # type: ignore[assignment]

@@ -7,6 +7,7 @@ from typing import Any
 from taowa.core.api import public
 from taowa.core.size import Size
 from taowa.core.tensor import Tensor
+from taowa.errors import unsupported
 from taowa.ops.dims import one_dim
 from taowa.ops.layout import strided
 
@@ -166,6 +167,48 @@ def is_inference(input: Tensor) -> bool:
         False
     """
     return input._is_inference
+
+
+@public(is_function=False)
+def share_memory_(self: Tensor) -> Tensor:
+    """Refuse: processes do not share tensors here.
+
+    Raises:
+        NotImplementedError: always.
+
+    Example:
+        >>> import taowa
+        >>> taowa.ones(2).share_memory_()
+        Traceback (most recent call last):
+        NotImplementedError: Tensor.share_memory_() is not supported by taowa; use threads
+    """
+    raise unsupported("Tensor.share_memory_()", "threads")
+
+
+@public(is_function=False)
+def is_shared(self: Tensor) -> bool:
+    """Return False: processes do not share tensors here.
+
+    Example:
+        >>> import taowa
+        >>> taowa.ones(2).is_shared()
+        False
+    """
+    return False
+
+
+@public(is_function=False)
+def is_set_to(self: Tensor, tensor: Tensor) -> bool:
+    """Return whether two tensors are the same view of the same memory.
+
+    Example:
+        >>> import taowa
+        >>> x = taowa.ones(2)
+        >>> x.is_set_to(x.detach()), x.is_set_to(taowa.ones(2))
+        (True, False)
+    """
+    is_same = self._storage is tensor._storage and self.shape == tensor.shape
+    return is_same and self._strides() == tensor._strides()
 
 
 @public(is_function=False)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import jax
 import numpy as np
 
 from taowa import dtypes
 from taowa.core.api import NAMES, public
 from taowa.core.size import Size
-from taowa.core.tensor import Tensor, from_array, legacy_constructor
+from taowa.core.tensor import Tensor, from_array, from_jax, legacy_constructor
 from taowa.ops.conversion import TYPE_NAMES, to
+from taowa.ops.copying import clone
 from taowa.ops.creation import as_size
 from taowa.ops.element_types import as_dtype, checked_number
 from taowa.ops.nested_data import array_of
@@ -151,6 +153,33 @@ def frombuffer(
     kind = as_dtype(dtype)
     found = np.frombuffer(buffer, kind.np, count, offset)  # type: ignore[union-attr]
     return from_array(found.copy(), requires_grad)
+
+
+@public(is_method=False)
+def from_dlpack(ext_tensor: Any) -> Tensor:
+    """Return a tensor with the elements of another library's array, copied.
+
+    Example:
+        >>> import taowa
+        >>> taowa.from_dlpack(np.arange(3))
+        tensor([0, 1, 2])
+    """
+    if isinstance(ext_tensor, Tensor):
+        return clone(ext_tensor.detach())
+    with jax.enable_x64(True):
+        return from_jax(jax.numpy.array(jax.dlpack.from_dlpack(ext_tensor), copy=True))
+
+
+@public(is_method=False)
+def set_default_tensor_type(t: Any) -> None:
+    """Set the default floating type by the name or class of its tensors. Deprecated.
+
+    Example:
+        >>> import taowa
+        >>> taowa.set_default_tensor_type("torch.FloatTensor")
+    """
+    name = t.rpartition(".")[2] if isinstance(t, str) else t.__name__
+    dtypes.set_default_dtype(TYPE_NAMES[name])
 
 
 @public(is_function=False)
