@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import ml_dtypes
 import numpy as np
 
 BOOL, INTEGRAL, FLOATING, COMPLEX = range(4)  # promotion categories, lowest first
 
 
-class dtype:  # noqa: N801  (PyTorch's own spelling)
+class dtype:
     """Name the element type of a tensor, as `torch.dtype` does.
 
     Example:
@@ -28,7 +30,7 @@ class dtype:  # noqa: N801  (PyTorch's own spelling)
         "np",
     )
 
-    def __init__(self, name: str, np_type: type, category: int, *, is_signed: bool = True):
+    def __init__(self, name: str, np_type: Any, category: int, *, is_signed=True):
         self.name = name
         self.np = np.dtype(np_type)
         self.category = category
@@ -57,7 +59,7 @@ class dtype:  # noqa: N801  (PyTorch's own spelling)
         }.get(self, self)
 
 
-bool = dtype("bool", np.bool_, BOOL, is_signed=False)  # noqa: A001
+bool = dtype("bool", np.bool_, BOOL, is_signed=False)
 uint8 = dtype("uint8", np.uint8, INTEGRAL, is_signed=False)
 uint16 = dtype("uint16", np.uint16, INTEGRAL, is_signed=False)
 uint32 = dtype("uint32", np.uint32, INTEGRAL, is_signed=False)

@@ -17,7 +17,7 @@ def _ranks(node: Node) -> tuple[int, ...]:
 
 
 def _matrix_product(node: Node) -> str:
-    names = {(1, 1): "Dot0", (2, 2): "Mm0", (2, 1): "Mv0", (1, 2): "Squeeze4"}
+    names: dict[tuple, str] = {(1, 1): "Dot0", (2, 2): "Mm0", (2, 1): "Mv0", (1, 2): "Squeeze4"}
     return names.get(_ranks(node), "UnsafeView0")
 
 

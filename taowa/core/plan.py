@@ -137,7 +137,7 @@ def _pull_by_vjp(
         outputs = plan.outputs(merged, scalars)
         return tuple(outputs[i] for i in cotangents)
 
-    _, pull = jax.vjp(forward, *[inputs[i] for i in wanted])
+    pull: Any = jax.vjp(forward, *[inputs[i] for i in wanted])[1]
     # PyTorch's gradient of a complex value is the conjugate of JAX's.
     return tuple(_conj(g) for g in pull(tuple(_conj(c) for c in cotangents.values())))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +20,6 @@ class Protocols:
         def __getattr__(self, name: str) -> Any: ...
         def __getitem__(self, index: Any) -> Any: ...
         def __setitem__(self, index: Any, value: Any) -> None: ...
-        def __iter__(self) -> Iterator[Any]: ...
         def __neg__(self) -> Any: ...
         def __invert__(self) -> Any: ...
         def __abs__(self) -> Any: ...
@@ -47,12 +45,12 @@ class Protocols:
         def __ge__(self, other: Any) -> Any: ...
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:
-        edge = self._tape()
+        edge: Any = self._tape()
         return formatting.format_tensor(
             self.host(),
             dtype_name=self.dtype.name,
             requires_grad=edge is not None and edge.__class__ is not Node,
-            grad_fn_name=GradFn(edge).name() if edge.__class__ is Node else None,
+            grad_fn_name=GradFn(edge).name() if isinstance(edge, Node) else None,
             device=str(self.device),
         )
 
@@ -109,7 +107,7 @@ class Protocols:
                 "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
                 "protocol at the moment."
             )
-        new = type(self)._from_node(host_leaf(np.array(self.host()), self.device))
+        new = self._from_node(host_leaf(np.array(self.host()), self.device))
         memo[id(self)] = new
         if self.requires_grad:
             new.requires_grad_()

@@ -164,7 +164,7 @@ class Tensor(Layout, Protocols):
         """Return whether the value is a NumPy array already: reading it costs nothing."""
         return self._node().array.__class__ is np.ndarray
 
-    def set_host(self, array: np.ndarray) -> None:
+    def set_host(self, array: Any) -> None:
         """Replace the whole value by a NumPy array of the same shape that nobody writes to."""
         aval = self._aval
         array = np.broadcast_to(np.asarray(array, aval.dtype.np), aval.shape)
@@ -229,7 +229,7 @@ class Tensor(Layout, Protocols):
         array = self.numpy()
         return array if dtype is None else array.astype(dtype, copy=False)
 
-    def item(self) -> int | float | bool | complex:
+    def item(self) -> Any:
         """Return the only element as a Python number.
 
         Raises:
@@ -416,9 +416,9 @@ class Tensor(Layout, Protocols):
         return made
 
     @staticmethod
-    def _make_subclass(cls: type, data: Tensor, require_grad: bool = False) -> Any:
-        """Return a tensor of class `cls` on the same memory as `data`."""
-        made = object.__new__(cls)
+    def _make_subclass(kind: type, data: Tensor, require_grad: bool = False) -> Any:
+        """Return a tensor of class `kind` on the same memory as `data`."""
+        made = object.__new__(kind)
         made.__dict__.update(data.detach().__dict__)
         return made.requires_grad_(require_grad) if require_grad else made
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -50,12 +51,8 @@ def make_view(
     plan = bound_plan(*read, numbers, aval)
     make_write = None
     if write is not None:
-        sources = (plan.aval,) if is_whole else (aval, plan.aval)
-        op, statics = write
-
-        def make_write() -> Plan:
-            return bound_plan(op, statics, numbers, *sources)
-
+        sources: tuple[Any, ...] = (plan.aval,) if is_whole else (aval, plan.aval)
+        make_write = partial(bound_plan, *write, numbers, *sources)
     return through(input, Step(plan, make_write, numbers, on_host), is_tracked)
 
 

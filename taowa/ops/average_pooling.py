@@ -62,7 +62,8 @@ def _avg_pool(input: Array, windows: Windows, count_include_pad: bool, divisor: 
     total = _sums(wide(input), windows, sizes)
     if divisor is None:
         counts = _counts(windows, input.shape[-rank:], sizes, count_include_pad)
-        divisor = counts.flat[0] if (counts == counts.flat[0]).all() else counts
+        shared: Any = counts.flat[0] if (counts == counts.flat[0]).all() else counts
+        divisor = shared
     if input.dtype == jnp.int64:
         return lax.div(total, jnp.broadcast_to(jnp.asarray(divisor, total.dtype), total.shape))
     return (total / jnp.asarray(divisor, total.dtype)).astype(input.dtype)

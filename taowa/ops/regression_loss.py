@@ -31,7 +31,7 @@ def _grad_of_terms(grad: Any, shape: tuple[int, ...], reduction: str) -> Any:
     return g / max(math.prod(shape), 1) if reduction == "mean" else g
 
 
-def _shape(input: Any, target: Any) -> tuple[int, ...]:
+def _shape(input: Any, target: Any) -> Any:
     return jnp.broadcast_shapes(input.shape, target.shape)
 
 

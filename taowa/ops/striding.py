@@ -77,7 +77,7 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
     sizes, strides = sizes_of((size,)), sizes_of((stride,))
     offset = input.storage_offset() if storage_offset is None else index(storage_offset)
     require_inside(input, sizes, strides, offset)
-    whole = input._root() if input._lens else input
+    whole: Any = input._root() if input._lens else input
     return strided(whole, sizes, strides, offset)
 
 

@@ -119,8 +119,9 @@ def _windows_of(
     rank: int,
 ) -> Windows:
     stride = kernel_size if stride is None or stride == () else stride
-    spread = [_spread(value, rank) for value in (kernel_size, stride, padding, dilation)]
-    return Windows(*spread, bool(ceil_mode))
+    spread: Any = [_spread(value, rank) for value in (kernel_size, stride, padding, dilation)]
+    sizes, steps, pads, gaps = spread
+    return Windows(sizes, steps, pads, gaps, bool(ceil_mode))
 
 
 def _spread(value: Size, rank: int) -> tuple[int, ...]:
