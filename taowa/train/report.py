@@ -112,8 +112,8 @@ class PlainReport(Observer):
             step = f"step {trainer.batch}/{len(trainer.train_loader)}"
             self.line([(f"stopped in epoch {trainer.epoch + 1} after {step}", "bold")])
         if trainer.best is not None:
-            clock = self._clock
-            spent = f"{duration(clock.seconds)}, {duration(clock.compile_seconds)} of it compiling"
+            spent, compiling = duration(self._clock.seconds), self._clock.compile_seconds
+            spent += f", {duration(compiling)} of it compiling" if compiling >= 1 else ""
             found = f"{percent(trainer.best.test_accuracy)} test accuracy"
             self.line([(found, "bold green"), (f" in epoch {trainer.best.epoch}; {spent}", "")])
 
