@@ -200,6 +200,8 @@ def _bits(array: Any, target: Any) -> Any:
     ratio = target.itemsize // array.dtype.itemsize
     if ratio > 1:
         array = array.reshape(*array.shape[:-1], -1, ratio)
+    if ratio != 1:  # XLA joins two changes of width, wrongly, unless it is kept from it
+        array = lax.optimization_barrier(array)
     found = lax.bitcast_convert_type(array, target)
     return found if ratio else found.reshape(*array.shape[:-1], -1)
 

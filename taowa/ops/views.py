@@ -112,15 +112,24 @@ def _view_as_type(input: Tensor, dtype: dtypes.dtype) -> Tensor:
     names = f"{pytorch_name(old.np)} as {pytorch_name(dtype.np)} (different element sizes)"
     if not shape:
         raise RuntimeError(f"self.dim() cannot be 0 to view {names}")
-    if input.stride(-1) != 1:
-        raise RuntimeError(f"self.stride(-1) must be 1 to view {names}, but got {input.stride(-1)}")
     ratio = dtype.itemsize // old.itemsize
     if ratio and shape[-1] % ratio:
         raise RuntimeError(
             f"self.size(-1) must be divisible by {ratio} to view {names}, but got {shape[-1]}"
         )
-    if ratio and any(step % ratio for step in input.stride()[:-1]):
-        raise RuntimeError(f"self.stride() must be divisible by {ratio} to view {names}")
+    if ratio and input.storage_offset() % ratio:
+        raise RuntimeError(
+            f"self.storage_offset() must be divisible by {ratio} to view {names}, but got "
+            f"{input.storage_offset()}"
+        )
+    strides = input.stride()
+    if strides[-1] != 1:
+        raise RuntimeError(f"self.stride(-1) must be 1 to view {names}, but got {strides[-1]}")
+    for place, step in enumerate(strides[:-1]):
+        if ratio and step % ratio:
+            raise RuntimeError(
+                f"self.stride({place}) must be divisible by {ratio} to view {names}, but got {step}"
+            )
     return retyped(input, dtype)
 
 
