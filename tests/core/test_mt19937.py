@@ -351,7 +351,7 @@ REFUSED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("arguments", REFUSED, ids=str)
+@pytest.mark.parametrize("arguments", REFUSED, ids=lambda case: " ".join(map(str, (case[0].__name__, *case[1:]))))
 def test_wrong_arguments_raise_as_in_pytorch(arguments):
     draw, *rest = arguments
     ours, theirs = draw(*rest)
