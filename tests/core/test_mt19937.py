@@ -351,7 +351,11 @@ REFUSED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("arguments", REFUSED, ids=lambda case: " ".join(map(str, (case[0].__name__, *case[1:]))))
+def named(case):
+    return " ".join(map(str, (case[0].__name__, *case[1:])))
+
+
+@pytest.mark.parametrize("arguments", REFUSED, ids=named)
 def test_wrong_arguments_raise_as_in_pytorch(arguments):
     draw, *rest = arguments
     ours, theirs = draw(*rest)
