@@ -429,7 +429,7 @@ def _binary_cross_entropy_with_logits(
 ):
     require_floating("binary_cross_entropy_with_logits", input)
     x, t = wide(input), wide(target)
-    softplus = jnp.maximum(-x, 0) + jnp.log1p(jnp.exp(-jnp.abs(x)))  # -log(sigmoid(x))
+    softplus = jnp.logaddexp(-x, jnp.zeros((), x.dtype))  # -log(sigmoid(x))
     if pos_weight is not None:
         softplus = softplus * (1 + (wide(pos_weight) - 1) * t)
     terms = (1 - t) * x + softplus
@@ -446,7 +446,7 @@ def _(grad, input, target, weight, pos_weight, reduction):
     if pos_weight is None:
         return g * (jax.nn.sigmoid(x) - t), -g * x
     extra = wide(pos_weight) - 1
-    softplus = jnp.maximum(-x, 0) + jnp.log1p(jnp.exp(-jnp.abs(x)))
+    softplus = jnp.logaddexp(-x, jnp.zeros((), x.dtype))
     towards_input = (1 - t) - (1 + extra * t) * jax.nn.sigmoid(-x)
     return g * towards_input, g * (softplus * extra - x)
 

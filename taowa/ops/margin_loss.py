@@ -11,7 +11,7 @@ from taowa.core.tensor import Tensor
 from taowa.dtypes import get_default_dtype
 from taowa.ops.loss import num_classes_of, reduced, reduction_of
 from taowa.ops.operands import kind_name
-from taowa.ops.precision import wide
+from taowa.ops.precision import magnitude, wide
 
 
 def _positive(x: Any) -> Any:
@@ -150,7 +150,7 @@ def cosine_embedding_loss(
 @op(name="soft_margin_loss", promote="same")
 def _soft_margin_loss(input: Array, target: Array, reduction: str):
     z = -wide(target) * wide(input)
-    terms = jnp.maximum(z, 0) + jnp.log1p(jnp.exp(-jnp.abs(z)))
+    terms = jnp.logaddexp(z, jnp.zeros((), z.dtype))
     return reduced(terms, reduction).astype(input.dtype)
 
 
@@ -308,7 +308,7 @@ def multilabel_margin_loss(
 @op(name="multilabel_soft_margin_loss", promote="same")
 def _multilabel_soft_margin_loss(input: Array, target: Array, weight: Array | None, reduction: str):
     x, t = wide(input), wide(target)
-    negative = jnp.maximum(x, 0) + jnp.log1p(jnp.exp(-jnp.abs(x)))  # -log(1 - sigmoid(x))
+    negative = jnp.logaddexp(x, jnp.zeros((), x.dtype))  # -log(1 - sigmoid(x))
     terms = negative - t * x
     terms = terms if weight is None else terms * wide(weight)
     return reduced(terms.mean(-1), reduction).astype(input.dtype)
@@ -342,7 +342,7 @@ def multilabel_soft_margin_loss(
 
 def _distance(a: Any, b: Any, p: float, eps: Any) -> Any:
     """Return the p-norm of the difference along the last dimension, 0 with gradient 0 at 0."""
-    sizes = jnp.abs(a - b + eps)
+    sizes = magnitude(a - b + eps)
     if p == float("inf"):
         return sizes.max(-1)
     if p == 1:

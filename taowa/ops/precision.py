@@ -6,6 +6,7 @@ from math import prod
 from typing import Any
 
 import jax.numpy as jnp
+from jax import lax
 
 from taowa.ops.operands import kind_name
 
@@ -19,6 +20,11 @@ def wide(x: Any) -> Any:
     Results are cast back once at the end, as PyTorch does, instead of rounded at every step.
     """
     return x.astype(jnp.float32) if x.dtype in _HALF else x
+
+
+def magnitude(x: Any) -> Any:
+    """Return absolute values whose gradient is 0 at 0, as PyTorch's is; JAX has 1 there."""
+    return jnp.abs(x) if jnp.iscomplexobj(x) else x * lax.stop_gradient(jnp.sign(x))
 
 
 def as_rows(x: Any) -> Any:

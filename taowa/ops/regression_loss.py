@@ -12,7 +12,7 @@ from jax import lax
 from taowa.core.op import Array, BadValue, Scalar, op
 from taowa.core.tensor import Tensor
 from taowa.ops.loss import bad_reduction, reduced, reduction_of
-from taowa.ops.precision import require_floating, wide
+from taowa.ops.precision import magnitude, require_floating, wide
 
 
 def _warn_if_broadcast(input: Tensor, target: Tensor) -> None:
@@ -106,7 +106,7 @@ def _weighted_loss(
     if kind == "mse":
         terms = jnp.square(error)
     else:
-        terms = jnp.abs(error) if kind == "l1" else _huber_terms(error, wide(delta))
+        terms = magnitude(error) if kind == "l1" else _huber_terms(error, wide(delta))
     terms = terms * wide(weight)
     if reduction == "mean" and kind != "huber":
         return (terms.sum() / wide(weight).sum()).astype(input.dtype)

@@ -13,7 +13,7 @@ from taowa.core.api import public
 from taowa.core.op import Array, Scalar, op
 from taowa.core.tensor import Tensor
 from taowa.ops.dims import one_dim
-from taowa.ops.precision import require_floating, wide
+from taowa.ops.precision import magnitude, require_floating, wide
 
 # The fixed point of mean 0 and variance 1, Klambauer et al. 2017, https://arxiv.org/abs/1706.02515
 SELU_ALPHA = 1.6732632423543772848170429916717
@@ -185,7 +185,7 @@ def _(grad, input):
 
 
 def _softplus_of(x: Any) -> Any:
-    return jnp.maximum(x, 0) + jnp.log1p(jnp.exp(-jnp.abs(x)))
+    return jnp.logaddexp(x, jnp.zeros((), x.dtype))
 
 
 @op
@@ -260,7 +260,7 @@ def softsign(input: Array):
         >>> softsign(taowa.tensor([-1.0, 3.0]))
         tensor([-0.5000,  0.7500])
     """
-    return input / (1 + jnp.abs(input))
+    return input / (1 + magnitude(input))
 
 
 @op(promote="float")
