@@ -12,6 +12,7 @@ from taowa.core.op import Array, Scalar, op
 from taowa.core.tensor import Tensor
 from taowa.ops.operands import (
     forbid_backward,
+    is_bool,
     is_exact,
     kind_name,
     require_alpha,
@@ -435,6 +436,8 @@ def pow(input: Any, exponent: Any) -> Tensor:
             return special(input)
         if kind is int and exponent < 0 and not floating:
             raise RuntimeError("Integers to negative integer powers are not allowed.")
+    elif isinstance(exponent, Tensor) and is_bool(exponent) and is_bool(input):
+        raise NotImplementedError("\"pow\" not implemented for 'Bool'")
     return _pow(input, exponent)
 
 

@@ -197,6 +197,10 @@ def is_shared(self: Tensor) -> bool:
     return False
 
 
+def _place(tensor: Tensor) -> tuple:
+    return tensor.stride(), tensor.storage_offset()
+
+
 @public(is_function=False)
 def is_set_to(self: Tensor, tensor: Tensor) -> bool:
     """Return whether two tensors are the same view of the same memory.
@@ -208,7 +212,7 @@ def is_set_to(self: Tensor, tensor: Tensor) -> bool:
         (True, False)
     """
     is_same = self._storage is tensor._storage and self.shape == tensor.shape
-    return is_same and self._strides() == tensor._strides()
+    return is_same and _place(self) == _place(tensor)
 
 
 @public(is_function=False)

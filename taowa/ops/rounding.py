@@ -141,9 +141,12 @@ def sign(input: Array):
             "Unlike NumPy, torch.sign is not intended to support complex numbers. "
             "Please use torch.sgn instead."
         )
-    if input.dtype == bool:
-        return input
-    return jnp.where(jnp.isnan(input), 0, jnp.sign(input)).astype(input.dtype)
+    return _sign(input)
+
+
+def _sign(x: Any) -> Any:
+    """Return the signs of real numbers, 0 for NaN as in PyTorch."""
+    return x if x.dtype == bool else jnp.where(jnp.isnan(x), 0, jnp.sign(x)).astype(x.dtype)
 
 
 @sign.backward
@@ -161,9 +164,7 @@ def sgn(input: Array):
         >>> taowa.sgn(taowa.tensor([3 + 4j, 0]))
         tensor([0.6000+0.8000j, 0.0000+0.0000j])
     """
-    if input.dtype == bool:
-        return input
-    return jnp.sign(input)
+    return jnp.sign(input) if jnp.iscomplexobj(input) else _sign(input)
 
 
 @sgn.backward

@@ -19,20 +19,17 @@ from taowa.ops.reduction import expand_back, reduced_size
 from taowa.ops.return_types import return_type
 
 
-def _freedom(name: str, input: Any, dim: Any, correction: float) -> float:
-    """Return the degrees of freedom, not below 0."""
-    freedom = reduced_size(input, dim) - correction
-    if freedom <= 0:
+def _warn_without_freedom(name: str, input: Tensor, dim: Any, correction: float) -> None:
+    if reduced_size(input, dim) <= correction:
         warnings.warn(
             f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the "
             "reduction factor (input numel divided by output numel).",
             UserWarning,
-            stacklevel=2,
+            stacklevel=4,
         )
-    return max(freedom, 0)
 
 
-def _moments(name: str, input: Any, dim: Any, correction: float, keepdim: bool) -> tuple:
+def _moments(input: Any, dim: Any, correction: float, keepdim: bool) -> tuple:
     """Return variance and mean, computed in float32 at least."""
     if not jnp.issubdtype(input.dtype, jnp.inexact):
         raise RuntimeError("std and var only support floating point and complex dtypes")
@@ -40,7 +37,7 @@ def _moments(name: str, input: Any, dim: Any, correction: float, keepdim: bool) 
     axis = all_dims(dim, x.ndim)
     mean = jnp.mean(x, axis, keepdims=True)
     squares = jnp.square(jnp.abs(x - mean))
-    freedom = _freedom(name, input, dim, correction)
+    freedom = max(reduced_size(input, dim) - correction, 0)
     total = jnp.sum(squares, axis, keepdims=keepdim)
     var = total / jnp.asarray(freedom, total.dtype)
     return var, mean if keepdim else mean.squeeze(axis)
@@ -52,24 +49,24 @@ def _real_dtype(input: Any) -> Any:
 
 @op(name="var")
 def _var(input: Array, dim: Any, correction: float, keepdim: bool):
-    return _moments("var", input, dim, correction, keepdim)[0].astype(_real_dtype(input))
+    return _moments(input, dim, correction, keepdim)[0].astype(_real_dtype(input))
 
 
 @op(name="std")
 def _std(input: Array, dim: Any, correction: float, keepdim: bool):
-    var = _moments("std", input, dim, correction, keepdim)[0]
+    var = _moments(input, dim, correction, keepdim)[0]
     return jnp.sqrt(var).astype(_real_dtype(input))
 
 
 @op(name="var_mean")
 def _var_mean(input: Array, dim: Any, correction: float, keepdim: bool):
-    var, mean = _moments("var_mean", input, dim, correction, keepdim)
+    var, mean = _moments(input, dim, correction, keepdim)
     return var.astype(_real_dtype(input)), mean.astype(input.dtype)
 
 
 @op(name="std_mean")
 def _std_mean(input: Array, dim: Any, correction: float, keepdim: bool):
-    var, mean = _moments("std_mean", input, dim, correction, keepdim)
+    var, mean = _moments(input, dim, correction, keepdim)
     return jnp.sqrt(var).astype(_real_dtype(input)), mean.astype(input.dtype)
 
 
@@ -150,6 +147,7 @@ def var(
         tensor(1.)
     """
     dim, correction = _arguments(dim, unbiased, correction)
+    _warn_without_freedom("var", input, dim, correction)
     return _var(input, dim, correction, keepdim)
 
 
@@ -169,6 +167,7 @@ def std(
         tensor([1.])
     """
     dim, correction = _arguments(dim, unbiased, correction)
+    _warn_without_freedom("std", input, dim, correction)
     return _std(input, dim, correction, keepdim)
 
 
@@ -186,6 +185,7 @@ def var_mean(
         (tensor(1.), tensor(2.))
     """
     dim, correction = _arguments(dim, unbiased, correction)
+    _warn_without_freedom("var_mean", input, dim, correction)
     return _var_mean(input, dim, correction, keepdim)
 
 
@@ -203,6 +203,7 @@ def std_mean(
         (tensor(1.), tensor(2.))
     """
     dim, correction = _arguments(dim, unbiased, correction)
+    _warn_without_freedom("std_mean", input, dim, correction)
     return _std_mean(input, dim, correction, keepdim)
 
 
