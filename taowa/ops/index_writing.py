@@ -7,6 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from taowa import dtypes
 from taowa.core.api import public, write_inplace
 from taowa.core.op import Array, op
 from taowa.core.tensor import Tensor
@@ -134,15 +135,24 @@ def _(mask, count):
 def _as_value(value: Any, view: Tensor, *, is_mask: bool) -> Any:
     """Return what is written: a number that fits, or a tensor without leading ones."""
     if not isinstance(value, Tensor):
-        if isinstance(value, bool | int | float | complex | np.generic):
-            return number_for(value, view)
-        raise TypeError(f"can't assign a {_name(value)} to a torch.{kind_of(view)}Tensor")
+        return _as_number(value, view)
     if value.dtype is not view.dtype and not (is_mask and value.numel() == 1):
         raise RuntimeError(
             "Index put requires the source and destination dtypes match, got "
             f"{kind_of(view)} for the destination and {kind_of(value)} for the source."
         )
     return _without_leading_ones(value)
+
+
+def _as_number(value: Any, view: Tensor) -> Any:
+    """Return a number that the type holds; too large for 16 bits, it is infinite."""
+    if not isinstance(value, bool | int | float | complex | np.generic):
+        raise TypeError(f"can't assign a {_name(value)} to a torch.{kind_of(view)}Tensor")
+    dtype = view.dtype
+    is_real = not isinstance(value, complex | np.complexfloating)
+    if is_real and dtype.is_floating_point and dtype.itemsize < dtypes.float32.itemsize:
+        return float(convert_array(np.asarray(float(value)), dtype))
+    return number_for(value, view)
 
 
 def _name(value: Any) -> str:
@@ -161,18 +171,11 @@ def _without_leading_ones(value: Tensor) -> Tensor:
 def _write_view(view: Tensor, value: Any) -> None:
     """Write a value to a view made without tensors."""
     if not isinstance(value, Tensor):
-        value = _as_number(value, view)
-        view.fill_(value)  # type: ignore[attr-defined]
+        view.fill_(_as_number(value, view))  # type: ignore[attr-defined]
         return
     value = _without_leading_ones(value)
     expanded_shape(value, view._aval.shape)  # for its errors
     view.copy_(value)  # type: ignore[attr-defined]
-
-
-def _as_number(value: Any, view: Tensor) -> Any:
-    if isinstance(value, bool | int | float | complex | np.generic):
-        return value
-    raise TypeError(f"can't assign a {_name(value)} to a torch.{kind_of(view)}Tensor")
 
 
 def put_with(view: Tensor, advanced: list[Advanced], value: Any, *, accumulate: bool) -> Tensor:

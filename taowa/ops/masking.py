@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import inf, prod
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
+from taowa import dtypes
 from taowa.core.api import public
 from taowa.core.op import Array, op
 from taowa.core.tensor import Tensor, from_array
@@ -16,6 +17,9 @@ from taowa.ops.copying import is_plain
 from taowa.ops.element_types import checked_number
 from taowa.ops.gathering import kind_of
 from taowa.ops.index_range import range_error
+
+# The common case, quick: PyTorch refuses finite numbers beyond the type's limit, not infinity.
+_SAFE = {d: float(np.finfo(d.np).max) for d in (dtypes.float32, dtypes.float64)}
 
 
 def number_for(value: Any, input: Tensor) -> Any:
@@ -30,8 +34,10 @@ def number_for(value: Any, input: Tensor) -> Any:
         255
     """
     dtype = input.dtype
-    if value.__class__ is float and dtype.is_floating_point and dtype.itemsize >= 4:
-        return value
+    if value.__class__ is float and dtype in _SAFE:
+        limit = _SAFE[dtype]
+        if -limit <= value <= limit or value != value or value in (inf, -inf):
+            return value
     array = checked_number(value, dtype)
     return float(array) if dtype.is_floating_point else array.item()
 
