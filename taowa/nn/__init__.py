@@ -8,6 +8,7 @@ from taowa.nn.batchnorm import *
 from taowa.nn.container import *
 from taowa.nn.conv import *
 from taowa.nn.conv_transpose import *
+from taowa.nn.distance import *
 from taowa.nn.dropout import *
 from taowa.nn.flatten import *
 from taowa.nn.linear import *

@@ -11,6 +11,7 @@ from typing import Any
 from taowa.core.api import write_inplace
 from taowa.core.tensor import Tensor
 from taowa.ops import activation as _straight
+from taowa.ops import inplace_activation as _drawing
 from taowa.ops import smooth_activation as _smooth
 from taowa.ops import softmax as _softmax
 from taowa.ops.activation import hardshrink, prelu, softshrink
@@ -34,6 +35,11 @@ from taowa.ops.convolution import (
     conv_transpose3d,
 )
 from taowa.ops.creation import empty_like
+from taowa.ops.distance import (
+    cosine_similarity,
+    pairwise_distance,
+    triplet_margin_with_distance_loss,
+)
 from taowa.ops.embedding import embedding, one_hot
 from taowa.ops.functional_dropout import (
     alpha_dropout,
@@ -43,6 +49,7 @@ from taowa.ops.functional_dropout import (
     dropout3d,
     feature_alpha_dropout,
 )
+from taowa.ops.inplace_activation import celu_, rrelu_, selu_, threshold_
 from taowa.ops.layer_normalization import group_norm, layer_norm, local_response_norm, rms_norm
 from taowa.ops.linear import bilinear, linear
 from taowa.ops.loss import (
@@ -97,21 +104,22 @@ __all__ = [
     "adaptive_max_pool1d_with_indices", "adaptive_max_pool2d", "adaptive_max_pool2d_with_indices",
     "adaptive_max_pool3d", "adaptive_max_pool3d_with_indices", "alpha_dropout", "avg_pool1d",
     "avg_pool2d", "avg_pool3d", "batch_norm", "bilinear", "binary_cross_entropy",
-    "binary_cross_entropy_with_logits", "celu", "conv1d", "conv2d", "conv3d", "conv_transpose1d",
-    "conv_transpose2d", "conv_transpose3d", "cosine_embedding_loss", "cross_entropy", "dropout",
-    "dropout1d", "dropout2d", "dropout3d", "elu", "elu_", "embedding", "feature_alpha_dropout",
-    "gaussian_nll_loss", "gelu", "glu", "group_norm", "gumbel_softmax", "hardshrink", "hardsigmoid",
-    "hardswish", "hardtanh", "hardtanh_", "hinge_embedding_loss", "huber_loss", "instance_norm",
-    "kl_div", "l1_loss", "layer_norm", "leaky_relu", "leaky_relu_", "linear", "local_response_norm",
-    "log_softmax", "logsigmoid", "lp_pool1d", "lp_pool2d", "lp_pool3d", "margin_ranking_loss",
-    "max_pool1d", "max_pool1d_with_indices", "max_pool2d", "max_pool2d_with_indices", "max_pool3d",
+    "binary_cross_entropy_with_logits", "celu", "celu_", "conv1d", "conv2d", "conv3d",
+    "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "cosine_embedding_loss",
+    "cosine_similarity", "cross_entropy", "dropout", "dropout1d", "dropout2d", "dropout3d", "elu",
+    "elu_", "embedding", "feature_alpha_dropout", "gaussian_nll_loss", "gelu", "glu", "group_norm",
+    "gumbel_softmax", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "hardtanh_",
+    "hinge_embedding_loss", "huber_loss", "instance_norm", "kl_div", "l1_loss", "layer_norm",
+    "leaky_relu", "leaky_relu_", "linear", "local_response_norm", "log_softmax", "logsigmoid",
+    "lp_pool1d", "lp_pool2d", "lp_pool3d", "margin_ranking_loss", "max_pool1d",
+    "max_pool1d_with_indices", "max_pool2d", "max_pool2d_with_indices", "max_pool3d",
     "max_pool3d_with_indices", "max_unpool1d", "max_unpool2d", "max_unpool3d", "mish", "mse_loss",
     "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss", "nll_loss",
-    "normalize", "one_hot", "pad", "poisson_nll_loss", "prelu", "relu", "relu6", "relu_",
-    "rms_norm",
-    "rrelu", "selu", "selu_", "sigmoid", "silu", "smooth_l1_loss", "soft_margin_loss", "softmax",
-    "softmin", "softplus", "softshrink", "softsign", "tanh", "tanhshrink", "threshold",
-    "triplet_margin_loss",
+    "normalize", "one_hot", "pad", "pairwise_distance", "poisson_nll_loss", "prelu", "relu",
+    "relu6", "relu_", "rms_norm", "rrelu", "rrelu_", "selu", "selu_", "sigmoid", "silu",
+    "smooth_l1_loss", "soft_margin_loss", "softmax", "softmin", "softplus", "softshrink",
+    "softsign", "tanh", "tanhshrink", "threshold", "threshold_", "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
 ]  # fmt: skip
 
 
@@ -236,11 +244,7 @@ def rrelu(
         >>> rrelu(taowa.tensor([-1.0]), 0.1, 0.3)
         tensor([-0.2000])
     """
-    if training:
-        slopes = empty_like(input.detach()).uniform_(lower, upper)  # type: ignore[attr-defined]
-        result = _straight.randomly_leaky_relu(input, slopes)
-    else:
-        result = _straight.leaky_relu(input, (lower + upper) / 2)
+    result = _drawing.rrelu(input, lower, upper, training)
     return write_inplace(input, result) if inplace else result
 
 
@@ -301,17 +305,6 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """
     result = _smooth.selu(input)
     return write_inplace(input, result) if inplace else result
-
-
-def selu_(input: Tensor) -> Tensor:
-    """Write the self-normalising exponential linear unit's result into the input.
-
-    Example:
-        >>> import taowa
-        >>> selu_(taowa.tensor([1.0]))
-        tensor([1.0507])
-    """
-    return selu(input, inplace=True)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:

@@ -14,7 +14,7 @@ from taowa.ops.operands import kind_name
 from taowa.ops.precision import magnitude, wide
 
 
-def _positive(x: Any) -> Any:
+def positive_part(x: Any) -> Any:
     """Return `max(x, 0)` with PyTorch's gradient of a clamp: 1 at 0."""
     return jnp.where(x >= 0, x, jnp.zeros_like(x))
 
@@ -27,7 +27,7 @@ def _floating(dtype: Any) -> Any:
 @op(name="hinge_embedding_loss", promote="same")
 def _hinge_embedding_loss(input: Array, target: Array, margin: Scalar, reduction: str):
     x = wide(input)
-    apart = jnp.where(target != 1, _positive(wide(margin) - x), 0)
+    apart = jnp.where(target != 1, positive_part(wide(margin) - x), 0)
     together = jnp.where(target != -1, x, 0)
     return reduced(apart + together, reduction).astype(input.dtype)
 
@@ -64,7 +64,7 @@ def _margin_ranking_loss(
 ):
     # Integers are multiplied as integers, which wrap around, before the margin makes floats.
     terms = -wide(target) * (wide(input1) - wide(input2))
-    return reduced(_positive(terms + wide(margin)), reduction).astype(_floating(input1.dtype))
+    return reduced(positive_part(terms + wide(margin)), reduction).astype(_floating(input1.dtype))
 
 
 def margin_ranking_loss(
@@ -114,7 +114,7 @@ def _cosine_embedding_loss(
     norms = jnp.sqrt(((a * a).sum(-1) + tiny) * ((b * b).sum(-1) + tiny))
     cosine = (a * b).sum(-1) / norms
     together = jnp.where(target == 1, 1 - cosine, 0)
-    apart = jnp.where(target == -1, _positive(cosine - wide(margin)), 0)
+    apart = jnp.where(target == -1, positive_part(cosine - wide(margin)), 0)
     return reduced(together + apart, reduction).astype(input1.dtype)
 
 
@@ -367,7 +367,7 @@ def _triplet_margin_loss(
     near, far = _distance(a, b, p, eps), _distance(a, c, p, eps)
     if swap:
         far = jnp.minimum(far, _distance(b, c, p, eps))
-    loss = reduced(_positive(wide(margin).real + near - far), reduction)
+    loss = reduced(positive_part(wide(margin).real + near - far), reduction)
     return loss if jnp.iscomplexobj(anchor) else loss.astype(_floating(anchor.dtype))
 
 
