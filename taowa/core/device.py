@@ -78,9 +78,11 @@ def canonical(spec: device | str | int | None) -> device:
     d = device(spec) if isinstance(spec, str) else spec
     if not isinstance(d, device):
         raise TypeError(f"device must be a device, a string or an int, got {type(spec).__name__}")
-    if d.type == "cpu":
-        return CPU if not d.index else d
-    return d if d.index is not None else device(d.type, 0)
+    if d.type == "cpu" and not d.index:
+        return CPU
+    d = d if d.index is not None else device(d.type, 0)
+    jax_device(d)  # raises where this machine has none
+    return d
 
 
 @lru_cache
