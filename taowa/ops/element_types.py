@@ -17,6 +17,8 @@ _OF_PYTHON = {
     bool: dtypes.bool,
     complex: dtypes.complex128,
 }
+_WIDE_FLOATS = (dtypes.float32, dtypes.float64)
+_SMALL = 1e9  # numbers up to here need no closer look
 _C_NAMES = {
     "float32": "float", "float64": "double", "float16": "c10::Half", "bfloat16": "c10::BFloat16",
     "complex64": "c10::complex<float>", "complex128": "c10::complex<double>",
@@ -78,6 +80,8 @@ def checked_number(value: Any, target: Dtype) -> np.ndarray:
         >>> checked_number(1.5, dtypes.int64)
         array(1)
     """
+    if value.__class__ in (float, int) and target in _WIDE_FLOATS and abs(value) <= _SMALL:
+        return np.asarray(value, target.np)
     array = np.asarray(value.item() if hasattr(value, "item") else value)
     if array.dtype == object:
         raise ValueError("Overflow when unpacking long long")
