@@ -287,7 +287,7 @@ def xavier_uniform_(
         >>> import taowa
         >>> _ = taowa.manual_seed(0)
         >>> xavier_uniform_(taowa.empty(1, 2))
-        tensor([[-0.0106,  0.7588]])
+        tensor([[-0.0106,  0.7586]])
     """
     std = gain * math.sqrt(2.0 / float(sum(_calculate_fan_in_and_fan_out(tensor))))
     bound = math.sqrt(3.0) * std
