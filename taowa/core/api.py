@@ -8,7 +8,7 @@ from typing import Any
 
 from taowa.core import record  # noqa: F401  (gives ops the call that records them)
 from taowa.core.context import context
-from taowa.core.op import OPS, Array, op
+from taowa.core.op import Array, op
 from taowa.core.tensor import Tensor
 from taowa.dtypes import dtype
 
@@ -153,8 +153,3 @@ def _float_to_int(x: Any, target: Any) -> Any:
 def cast(tensor: Tensor, target: dtype) -> Tensor:
     """Return the tensor with another element type (itself if it has it already)."""
     return tensor if tensor.dtype is target else _to_dtype(tensor, target)
-
-
-def all_ops() -> dict:
-    """Return the op table: every registered op by name."""
-    return OPS

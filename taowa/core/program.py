@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections import Counter, OrderedDict
@@ -265,9 +264,6 @@ class Program:
         return calls
 
 
-flush_lock = _lock
-
-
 def flush(ctx: Context | None = None) -> None:
     """Dispatch everything pending and wanted as one program, without waiting for it.
 
@@ -367,13 +363,3 @@ def clear_programs() -> None:
     """
     with _lock:
         _programs.clear()
-
-
-def relieve(ctx: Context) -> None:
-    """Bound the pending work: drop what is dead, dispatch what remains."""
-    flush(ctx)
-
-
-def interpreter_is_supported() -> bool:
-    """Return whether reference counts are exact, which donation and liveness rely on."""
-    return getattr(sys, "_is_gil_enabled", lambda: True)()

@@ -11,7 +11,7 @@ from taowa.core.context import MAX_PENDING_BYTES, MAX_PENDING_NODES, Context, co
 from taowa.core.node import Node, host_leaf
 from taowa.core.op import Op
 from taowa.core.plan import Plan, is_differentiable, project, record
-from taowa.core.program import flush, relieve
+from taowa.core.program import flush
 from taowa.core.tensor import Tensor, wrap
 
 _NUMBERS = frozenset((float, int, bool, complex))
@@ -46,7 +46,7 @@ def apply(op: Op, tensors: tuple, scalars: tuple, statics: tuple) -> Any:
 def call(ctx: Context, plan: Plan, nodes: list[Node], numbers: tuple, edges: list) -> Any:
     """Record a plan on nodes; return its output tensor, or a tuple of them."""
     if len(ctx.pending) >= MAX_PENDING_NODES or ctx.pending_bytes > MAX_PENDING_BYTES:
-        relieve(ctx)
+        flush(ctx)
     tape = None
     if ctx.grad_enabled:
         for edge in edges:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from copy import deepcopy
 from itertools import chain
 from typing import Any
@@ -394,8 +394,3 @@ def check_number(name: str, value: Any, is_valid: bool) -> None:
 def as_number(value: Any) -> float:
     """Return a hyper-parameter given as a number or a one-element tensor."""
     return value.item() if isinstance(value, Tensor) else value
-
-
-def parameters_of(groups: Iterable[dict[str, Any]]) -> list[Tensor]:
-    """Return the parameters of all groups."""
-    return [p for group in groups for p in group["params"]]

@@ -19,7 +19,7 @@ def both(program):
     return results
 
 
-def agree(program, rtol=1e-5, atol=1e-6):
+def compare(program, rtol=1e-5, atol=1e-6):
     ours, theirs = both(program)
     for a, b in zip(ours, theirs, strict=True):
         assert a.dtype == b.dtype
@@ -40,7 +40,7 @@ def test_gradients_accumulate_until_they_are_cleared():
         (x.exp() * 2).sum().backward()
         return first, x.grad
 
-    agree(program)
+    compare(program)
 
 
 def test_third_derivatives():
@@ -52,7 +52,7 @@ def test_third_derivatives():
         (g3,) = torch.autograd.grad(g2.sum(), x)
         return g1, g2, g3
 
-    agree(program, rtol=1e-9)
+    compare(program, rtol=1e-9)
 
 
 def test_backward_of_a_gradient_penalty_reaches_the_parameters():
@@ -64,7 +64,7 @@ def test_backward_of_a_gradient_penalty_reaches_the_parameters():
         (out + (gx * gx).sum()).backward()
         return (w.grad,)
 
-    agree(program)
+    compare(program)
 
 
 def test_vector_gradients_and_several_roots():
@@ -74,7 +74,7 @@ def test_vector_gradients_and_several_roots():
         torch.autograd.backward([a, b], [torch.tensor([1.0, 0.5, 0.25]), torch.ones(3)])
         return (x.grad,)
 
-    agree(program)
+    compare(program)
 
 
 def test_retain_graph_and_a_freed_graph():
@@ -120,7 +120,7 @@ def test_gradient_towards_an_inner_tensor():
         (gh,) = torch.autograd.grad(y, h)
         return (gh,)
 
-    agree(program)
+    compare(program)
 
 
 def test_no_grad_enable_grad_and_friends():
@@ -158,7 +158,7 @@ def test_hooks_change_and_see_gradients():
         (h * h).sum().backward()
         return x.grad, seen[0]
 
-    agree(program)
+    compare(program)
 
 
 def test_retain_grad_and_post_accumulate_hooks():
@@ -186,7 +186,7 @@ def test_in_place_writes_carry_gradients():
         (y * torch.tensor([1.0, 2.0, 3.0])).sum().backward()
         return x.grad, y
 
-    agree(program)
+    compare(program)
 
 
 def test_in_place_on_a_leaf_raises_and_works_without_grad():
@@ -255,7 +255,7 @@ def test_custom_functions_and_their_second_derivative():
         g.sum().backward()
         return out, sign, g, x.grad
 
-    agree(program)
+    compare(program)
 
 
 def test_custom_functions_say_when_gradients_are_missing():
@@ -302,7 +302,7 @@ def test_broadcast_gradients_have_their_inputs_shapes():
         (a * b + c / b).backward(torch.arange(6.0).reshape(2, 3))
         return a.grad, b.grad, c.grad
 
-    agree(program)
+    compare(program)
 
 
 def test_mixed_types_send_gradients_in_their_inputs_type():
@@ -312,4 +312,4 @@ def test_mixed_types_send_gradients_in_their_inputs_type():
         (a * b).sum().backward()
         return a.grad, b.grad
 
-    agree(program)
+    compare(program)
