@@ -76,6 +76,11 @@ def of_plain(*further: tuple, dtypes: tuple = REAL) -> Hand:
     return Hand(lambda m: [call(m(3, 20).detach(), *args) for args in rest], dtypes)
 
 
+def of_vector(*further: tuple, dtypes: tuple = REAL) -> Hand:
+    """Return the same for a vector without gradient."""
+    return Hand(lambda m: [call(m(3).detach(), *args) for args in further or ((),)], dtypes)
+
+
 def _batch_norm_cases(m: Make) -> list[Case]:
     """Return calls of `torch.batch_norm`, whose last argument asks for cuDNN."""
     mean, variance = m(3).detach(), m(3, low=0.5).detach()
@@ -125,12 +130,19 @@ RECORDS: dict[str, Hand] = {
     "is_nonzero": Hand(lambda m: [call(m()), call(m(1, 1)), call(m(1) * 0)]),
     "is_pinned": of_tensor(),
     "is_same_size": Hand(lambda m: [call(m(2, 3), m(2, 3)), call(m(2, 3), m(3, 2))]),
+    "is_set_to": Hand(lambda m: [call(m(2), m(2))]),
+    "is_shared": of_tensor(),
     "is_signed": of_tensor(),
     "is_tensor": Hand(lambda m: [call(m(2)), call(1.5), call([m(2)])]),
     "nelement": of_tensor(),
     "numel": of_tensor(),
     "size": of_tensor((), (0,), (-1,)),
+    "typename": Hand(lambda m: [call(m(2)), call(1.5), call("name")]),
     # -- types
+    "can_cast": Hand(
+        lambda _: [call(torch.float32, torch.int64), call(torch.float64, torch.float16)], ONE
+    ),
+    "result_type": Hand(lambda m: [call(m(2), 1.5), call(m(2), m(()).double()), call(1, m(2))]),
     "cpu": of_tensor(),
     "type": of_tensor((), (torch.float64,), ("torch.IntTensor",)),
     "type_as": Hand(lambda m: [call(m(2), m(3).double()), call(m(2), m(3))]),
@@ -154,7 +166,15 @@ RECORDS: dict[str, Hand] = {
             call(3, dtype=m.dtype, requires_grad=m.dtype.is_floating_point),
         ]
     ),
+    "from_dlpack": Hand(lambda _: [call(np.arange(3.0))], ONE),
+    "vander": of_vector((), (2, True), (4,)),
+    **{
+        f"{name}_window": Hand(lambda m: [call(7, dtype=m.dtype), call(6, False)], FLOATING[:2])
+        for name in ("bartlett", "blackman", "hamming", "hann", "kaiser")
+    },
     # -- writing
+    "apply_": Hand(lambda m: [call(m(2, 3).detach(), lambda x: 2 * x)], (torch.float32,)),
+    "map_": Hand(lambda m: [call(m(2, 3).detach(), m(2, 3).detach(), max)], (torch.float32,)),
     "copy_": Hand(lambda m: [call(m(2, 3), m(2, 3)), call(m(2, 3), m(3).double()), call(m(2), 5)]),
     "fill_": Hand(lambda m: [call(m(2, 3), 2), call(m(2), torch.tensor(3)), call(m(()), 1)]),
     # -- random
@@ -166,8 +186,10 @@ RECORDS: dict[str, Hand] = {
     "normal_": of_plain((), (1.0, 2.0), dtypes=FLOATING),
     "random_": of_plain((), (10,), (2, 7), dtypes=(torch.float32, torch.int64)),
     "uniform_": of_plain((), (-1.0, 2.0), dtypes=FLOATING),
+    "binomial": Hand(lambda m: [call(m(9, low=0).detach().ceil(), m(9, low=0).detach() / 3)], ONE),
     "poisson": Hand(lambda m: [call(m(3, 20, low=0).detach())], (torch.float32,)),
     # -- the rest
+    "detach": of_tensor(),
     "polygamma": Hand(lambda m: [call(n, m(2, 3, low=0.5)) for n in (0, 1, 3)], FLOATING[:2]),
     "is_conj": of_tensor(dtypes=(torch.float32, torch.complex64)),
     "is_neg": of_tensor(dtypes=(torch.float32, torch.complex64)),
@@ -194,11 +216,14 @@ WITHOUT_VALUES = {
 TESTED_ELSEWHERE = {
     "cuda": "tests/core",
     "default_generator": "tests/core",
+    "detach_": "tests/core",
     "fork_rng": "tests/core",
     "get_rng_state": "tests/core",
     "initial_seed": "tests/core",
     "manual_seed": "tests/core",
     "pin_memory": "tests/core",
     "seed": "tests/core",
+    "set_default_tensor_type": "tests/ops/test_creation.py",
     "set_rng_state": "tests/core",
+    "share_memory_": "refused",
 }
