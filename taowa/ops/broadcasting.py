@@ -187,5 +187,5 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
         (tensor([0, 1]), tensor([1, 2]))
     """
     if indices.dtype.is_floating_point or indices.dtype.is_complex or indices.dtype.name == "bool":
-        raise ValueError(f"expected 'indices' to be integer dtype, but got {indices.dtype}")
+        raise TypeError(f"expected 'indices' to be integer dtype, but got {indices.dtype}")
     return _unravel_index(indices, sizes_of((shape,)))
