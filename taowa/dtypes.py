@@ -108,6 +108,7 @@ def from_numpy_dtype(np_dtype: np.dtype) -> dtype:
 
 
 _default = float32
+default_listeners: list = []  # called when the default type has changed
 
 
 def get_default_dtype() -> dtype:
@@ -134,7 +135,10 @@ def set_default_dtype(d: dtype, /) -> None:
     global _default
     if not isinstance(d, dtype) or not d.is_floating_point:
         raise TypeError(f"only floating-point types are supported as the default type, got {d}")
-    _default = d
+    if d is not _default:
+        _default = d
+        for listener in default_listeners:
+            listener()
 
 
 def default_complex() -> dtype:

@@ -98,6 +98,14 @@ class Op:
             del self.plans[key]
 
 
+def _forget_plans() -> None:
+    for one in OPS.values():
+        one.plans.clear()
+
+
+dtypes.default_listeners.append(_forget_plans)
+
+
 class Rule:
     """An op's own gradient: a function of `grad` and whichever inputs, outputs, statics it names.
 
@@ -237,9 +245,10 @@ def _bind(op: Op, key: tuple) -> Plan:
         aval = avals_of(call, in_avals, structs)
     except (TypeError, ValueError, ZeroDivisionError) as error:
         raise _explain(op, call, error) from None
-    text = f"{op.name}{key!r}" if op.is_builtin else None
+    default = dtypes.get_default_dtype()  # what numbers and integers become is part of the plan
+    text = f"{op.name}{key!r}" + ("" if default is dtypes.float32 else default.name)
     return Plan(
-        op.name, text, call, in_avals, aval,
+        op.name, text if op.is_builtin else None, call, in_avals, aval,
         scalar_types=scalar_types, rule=op.rule, check=op.check and _Check(op, call),
     )  # fmt: skip
 

@@ -249,3 +249,14 @@ def test_what_tensors_tell_about_themselves():
         lambda t: t.typename(t.ones(2)),
         lambda t: t.is_tensor(1),
     )
+
+
+def test_the_default_type_can_be_set_by_a_class():
+    taowa.set_default_tensor_type(taowa.DoubleTensor)
+    try:
+        assert taowa.tensor([1.5]).dtype is taowa.float64
+        assert (taowa.ones(2, dtype=taowa.int64) / 2).dtype is taowa.float64
+    finally:
+        taowa.set_default_tensor_type("torch.FloatTensor")
+    assert taowa.tensor([1.5]).dtype is taowa.float32
+    assert (taowa.ones(2, dtype=taowa.int64) / 2).dtype is taowa.float32
