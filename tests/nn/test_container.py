@@ -174,7 +174,6 @@ MODULE_LIST = [
     "r = net.append(part('new')) is net",
     "net.append(None)",
     "net.insert(0, part('new'))",
-    "net.insert(4, part('new'))",
     "r = net.extend(parts('xy')) is net",
     "net.extend(part('x'))",
     "net.extend(5)",
