@@ -11,9 +11,15 @@ from jax import lax
 from taowa.core.api import public
 from taowa.core.op import Array, Scalar, op
 from taowa.core.tensor import Tensor
-from taowa.ops.convolution import as_tuple
 from taowa.ops.precision import require_floating, wide
-from taowa.ops.window import Size, Windows, adaptive_sizes, adaptive_windows, windows_of
+from taowa.ops.window import (
+    Size,
+    Windows,
+    adaptive_sizes,
+    adaptive_windows,
+    wanted_sizes,
+    windows_of,
+)
 
 
 def _sums(x: Any, windows: Windows, sizes: list[int]) -> Any:
@@ -130,7 +136,7 @@ def _adaptive(rank: int) -> Any:
     """Return `adaptive_avg_pool{rank}d`."""
 
     def adaptive_avg_pool(input: Tensor, output_size: Size) -> Tensor:
-        return _adaptive_avg_pool(input, as_tuple(output_size, rank))
+        return _adaptive_avg_pool(input, wanted_sizes(input, output_size, rank))
 
     return _named(adaptive_avg_pool, f"adaptive_avg_pool{rank}d", _ADAPTIVE_TEXT, rank)
 

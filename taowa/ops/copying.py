@@ -191,7 +191,7 @@ def fill(input: Tensor, value: Any) -> Tensor:
         >>> taowa.fill(taowa.zeros(2), 3)
         tensor([3., 3.])
     """
-    return fill_(clone(input.detach()), value)
+    return fill_(clone(input), value)
 
 
 @public

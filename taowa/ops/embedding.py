@@ -103,7 +103,9 @@ def embedding(
     """
     if sparse:
         raise unsupported("embedding(sparse=True)", "sparse=False")
-    num_rows = weight._aval.shape[0] if weight._aval.shape else 0
+    if len(weight._aval.shape) != 2:
+        raise RuntimeError(f"'weight' must be 2-D, got shape {list(weight.shape)}")
+    num_rows = weight._aval.shape[0]
     padding_idx = require_padding_index(padding_idx, num_rows)
     if max_norm is not None:
         with no_grad():

@@ -18,7 +18,7 @@ from taowa.ops.return_types import return_type
 
 
 def _require_elements(name: str, input: Any, dim: Any) -> None:
-    if input.size == 0 and dim is None:
+    if input.size == 0 and dim in (None, ()):
         raise RuntimeError(
             f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
             "Specify the reduction dim with the 'dim' argument."

@@ -49,6 +49,12 @@ def reduced(x: Any, reduction: str) -> Any:
     raise bad_reduction(reduction)
 
 
+def require_reduction(reduction: str) -> None:
+    """Raise for an unknown reduction."""
+    if reduction not in ("mean", "none", "sum"):
+        raise bad_reduction(reduction)
+
+
 def bad_reduction(reduction: str) -> Exception:
     """Return the error for an unknown reduction."""
     return BadValue(f"{reduction} is not a valid value for reduction")

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from taowa.core.op import Array, Scalar, op
 from taowa.core.tensor import Tensor
 from taowa.dtypes import get_default_dtype
-from taowa.ops.loss import num_classes_of, reduced, reduction_of
+from taowa.ops.loss import num_classes_of, reduced, reduction_of, require_reduction
 from taowa.ops.operands import kind_name
 from taowa.ops.precision import magnitude, wide
 
@@ -251,6 +251,9 @@ def multi_margin_loss(
         reduction = reduction_of(size_average, reduce, reduction)
     if p not in (1, 2):
         raise ValueError(f"only p == 1 and p == 2 supported, got {p}")
+    if weight is not None and weight.ndim != 1:
+        raise ValueError(f"weight must be one-dimensional, got shape {list(weight.shape)}")
+    require_reduction(reduction)
     return _multi_margin_loss(input, target, weight, margin, num_classes_of(input), p, reduction)
 
 
@@ -301,6 +304,7 @@ def multilabel_margin_loss(
     """
     if size_average is not None or reduce is not None:
         reduction = reduction_of(size_average, reduce, reduction)
+    require_reduction(reduction)
     classes = input._aval.shape[-1] if input._aval.shape else 1
     return _multilabel_margin_loss(input, target, classes, reduction)
 

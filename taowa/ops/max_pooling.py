@@ -12,9 +12,16 @@ import numpy as np
 from taowa.core.api import public
 from taowa.core.op import Array, op
 from taowa.core.tensor import Tensor
-from taowa.ops.convolution import as_tuple
 from taowa.ops.precision import require_floating
-from taowa.ops.window import Size, Windows, adaptive_sizes, adaptive_windows, along, windows_of
+from taowa.ops.window import (
+    Size,
+    Windows,
+    adaptive_sizes,
+    adaptive_windows,
+    along,
+    wanted_sizes,
+    windows_of,
+)
 
 
 def _lowest(dtype: Any) -> Any:
@@ -227,13 +234,13 @@ def _adaptive(rank: int) -> tuple[Any, Any]:
     """Return `adaptive_max_pool{rank}d` and the form that gives indices too."""
 
     def adaptive_max_pool(input: Tensor, output_size: Size, return_indices: bool = False) -> Any:
-        result = _adaptive_max_pool(input, as_tuple(output_size, rank))
+        result = _adaptive_max_pool(input, wanted_sizes(input, output_size, rank))
         return result if return_indices else result[0]
 
     def adaptive_max_pool_with_indices(
         input: Tensor, output_size: Size, return_indices: bool = False
     ) -> tuple[Tensor, Tensor]:
-        return _adaptive_max_pool(input, as_tuple(output_size, rank))
+        return _adaptive_max_pool(input, wanted_sizes(input, output_size, rank))
 
     name = f"adaptive_max_pool{rank}d"
     return (

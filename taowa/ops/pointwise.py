@@ -112,6 +112,10 @@ def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
         >>> taowa.rsub(taowa.tensor([1, 2]), 10)
         tensor([9, 8])
     """
+    if not isinstance(input, Tensor):
+        raise TypeError(
+            f"rsub(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
+        )
     return sub(other, input, alpha=alpha)
 
 

@@ -123,6 +123,8 @@ def range(
 
 def _spaced(start: Any, end: Any, steps: int, kind: Any) -> np.ndarray:
     """Return evenly spaced numbers, counted from both ends so that both are exact."""
+    if not hasattr(steps, "__index__"):
+        raise TypeError(f"argument 'steps' must be int, not {type(steps).__name__}: {steps}")
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
     wide = np.complex128 if kind.is_complex else np.float64

@@ -35,7 +35,7 @@ def _sum_dtype(input: Any, dtype: Any) -> Any:
 @op(name="sum")
 def _sum(input: Array, dim: Any, keepdim: bool, dtype: Any):
     axis = all_dims(dim, input.ndim)
-    return jnp.sum(input.astype(_sum_dtype(input, dtype)), axis, keepdims=keepdim)
+    return jnp.sum(input, axis, _sum_dtype(input, dtype), keepdims=keepdim)
 
 
 @_sum.backward
@@ -99,7 +99,7 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
 @op(name="prod")
 def _prod(input: Array, dim: Any, keepdim: bool, dtype: Any):
     axis = None if dim is None else all_dims(dim, input.ndim)
-    return jnp.prod(input.astype(_sum_dtype(input, dtype)), axis, keepdims=keepdim)
+    return jnp.prod(input, axis, _sum_dtype(input, dtype), keepdims=keepdim)
 
 
 @public
@@ -122,7 +122,7 @@ def prod(
 @op(name="nansum")
 def _nansum(input: Array, dim: Any, keepdim: bool, dtype: Any):
     x = jnp.where(jnp.isnan(input), 0, input)
-    return jnp.sum(x.astype(_sum_dtype(input, dtype)), all_dims(dim, input.ndim), keepdims=keepdim)
+    return jnp.sum(x, all_dims(dim, input.ndim), _sum_dtype(input, dtype), keepdims=keepdim)
 
 
 @_nansum.backward

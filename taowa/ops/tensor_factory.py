@@ -79,9 +79,12 @@ def asarray(
     dtype: Any = None,
     device: Any = None,
     copy: bool | None = None,
-    requires_grad: bool = False,
+    requires_grad: bool | None = None,
 ) -> Tensor:
     """Return an object as a tensor, copied if `copy` is true or it has to be.
+
+    Args:
+        requires_grad: Whether gradients flow to the tensor; by default as to the object.
 
     Raises:
         ValueError: if `copy` is false and a copy is needed.
@@ -96,9 +99,9 @@ def asarray(
         raise ValueError(f"can't alias a {type(obj).__name__} without a copy")
     if copy and made is obj:
         made = made.clone()  # type: ignore[attr-defined]
-    if made.requires_grad and not requires_grad:
-        made = made.detach()
-    return made.requires_grad_() if requires_grad else made
+    if requires_grad is None or made.requires_grad == requires_grad:
+        return made
+    return made.requires_grad_(requires_grad) if made.is_leaf else made.detach()
 
 
 @public(is_method=False)

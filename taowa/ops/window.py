@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jax import lax
 
+from taowa.ops.convolution import as_tuple
+
 Size = int | Sequence[int]
 
 
@@ -171,6 +173,20 @@ def adaptive_windows(size: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     steps = np.arange(int((ends - starts).max(initial=0)))
     positions = starts[:, None] + steps
     return np.minimum(positions, ends[:, None] - 1), positions < ends[:, None]
+
+
+def wanted_sizes(input: Any, output_size: Size, rank: int) -> tuple[int, ...]:
+    """Return the sizes asked of adaptive pooling, one for each spatial dimension.
+
+    Raises:
+        ValueError: if the input has too few dimensions for them.
+    """
+    if not isinstance(output_size, int) and input.ndim <= len(output_size):
+        raise ValueError(
+            f"Input dimension should be at least {len(output_size) + 1}, got shape "
+            f"{list(input.shape)}"
+        )
+    return as_tuple(output_size, rank)
 
 
 def adaptive_sizes(input: Any, output_size: tuple, rank: int, name: str) -> list[int]:
