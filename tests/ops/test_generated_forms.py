@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import taowa
-from taowa.core.api import INPLACE, NAMES
+from taowa.core.api import INPLACE, METHODS, NAMES
 from tests.ops.trials import (
     assert_only_known,
     error_difference,
@@ -15,10 +15,10 @@ from tests.ops.trials import (
 )
 from tests.samples.convert import TAOWA, TORCH, describe
 from tests.samples.opinfo import errors
-from tests.samples.ops import cases, has_values, infos, paths, target, written_into
+from tests.samples.ops import cases, has_values, infos, paths, target, writing_a_copy
 
 PATHS = paths()
-IN_PLACE = sorted(name for name in INPLACE if hasattr(torch.Tensor, name))
+IN_PLACE = sorted(name for name in INPLACE if name in METHODS and hasattr(torch.Tensor, name))
 DTYPES = {torch.float32: 2, torch.int64: 1, torch.bool: 1}
 
 
@@ -33,8 +33,9 @@ def samples(path, dtypes):
 
 @pytest.mark.parametrize("name", IN_PLACE)
 def test_in_place(name):
-    base, run = name.removesuffix("_"), written_into(name)
-    trials = [start(run, run, case, text) for text, case in samples(base, DTYPES)]
+    base = name.removesuffix("_")
+    ours, theirs = (writing_a_copy(getattr(lib.Tensor, name)) for lib in (taowa, torch))
+    trials = [start(ours, theirs, case, text) for text, case in samples(base, DTYPES)]
     assert_only_known(base, "in place", [p for t in trials for p in problems(t)])
 
 

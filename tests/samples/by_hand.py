@@ -195,9 +195,14 @@ RECORDS: dict[str, Hand] = {
     "is_neg": of_tensor(dtypes=(torch.float32, torch.complex64)),
     "batch_norm": Hand(_batch_norm_cases, FLOATING),
     "chain_matmul": Hand(lambda m: [call(m(2, 3), m(3, 4), m(4, 2)), call(m(2, 3))], FLOATING[:2]),
-    "feature_dropout": Hand(
-        lambda m: [call(m(2, 3, 4), 0.5, True), call(m(2, 3, 4), 0.5, False)], FLOATING
+    "float_power_": Hand(lambda m: [call(m(2, 3, low=0.5), 2), call(m(3), m(3))], FLOATING[1:2]),
+    "slice_scatter": Hand(
+        lambda m: [call(m(4, 5), m(4, 2), 1, 1, 5, 2), call(m(4), m(2), start=2), call(m(3), m(3))]
     ),
+    **{
+        name: Hand(lambda m: [call(m(2, 3, 4), 0.5, True), call(m(2, 3, 4), 0.5, False)], FLOATING)
+        for name in ("alpha_dropout", "dropout", "feature_alpha_dropout", "feature_dropout")
+    },
     "fill_diagonal_": Hand(
         lambda m: [call(m(3, 3), 2), call(m(7, 3), 1, wrap=True), call(m(2, 2, 2), 0)]
     ),
@@ -209,7 +214,7 @@ RECORDS: dict[str, Hand] = {
 WITHOUT_VALUES = {
     "alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d", "empty", "empty_like",
     "empty_permuted", "empty_strided", "feature_alpha_dropout", "feature_dropout",
-    "gumbel_softmax", "new_empty", "new_empty_strided", "rrelu",
+    "gumbel_softmax", "new_empty", "new_empty_strided", "rrelu", "rrelu_",
 }  # fmt: skip
 
 # What no sample can show: the state of generators, moves to devices that are not here.

@@ -27,7 +27,9 @@ def to_numpy(tensor: torch.Tensor) -> np.ndarray:
     """Return the values of PyTorch's tensor in an array of one's own."""
     tensor = tensor.detach().resolve_conj().resolve_neg()
     if tensor.dtype is torch.bfloat16:
-        return tensor.contiguous().view(torch.int16).numpy().copy().view(ml_dtypes.bfloat16)
+        return (
+            tensor.contiguous().view(torch.int16).numpy(force=True).copy().view(ml_dtypes.bfloat16)
+        )
     if tensor.dtype is torch.complex32:
         raise NotImplementedError("complex32")
     return np.array(tensor.numpy(force=True), order="C")  # `force`: also for zeros kept unwritten

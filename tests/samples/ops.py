@@ -31,6 +31,13 @@ OPERATORS = ("__getitem__", "__radd__", "__rand__", "__rdiv__", "__rmatmul__", "
              "__rmul__", "__ror__", "__rpow__", "__rsub__", "__rxor__")  # fmt: skip
 NAMESPACES = ("nn.functional", "linalg", "fft", "special")
 
+# How the arguments of PyTorch's samples come in the order of the public function.
+REORDERED: dict[str, Callable[[Case], Case]] = {
+    "einsum": lambda case: Case((case.args[1], *case.args[0]), case.kwargs),
+    "nn.functional.embedding": lambda case: Case((*case.args[1::-1], *case.args[2:]), case.kwargs),
+    "where": lambda case: Case((*case.args[1::-1], *case.args[2:]), case.kwargs),
+}
+
 
 class Target(NamedTuple):
     """One public name on both sides.
@@ -94,19 +101,18 @@ def aliases() -> list[tuple[str, str]]:
 
 def target(path: str) -> Target:
     """Return the operation of this name on both sides."""
-    name = path.removeprefix("Tensor.")
-    if name.endswith("_") and "." not in name and "__" not in name:
-        run = written_into(name)
-        return Target(path, run, run)
-    return Target(path, attribute(taowa, path), attribute(torch, path))
+    ours, theirs = attribute(taowa, path), attribute(torch, path)
+    if path.endswith("_") and "__" not in path:
+        return Target(path, writing_a_copy(ours), writing_a_copy(theirs))
+    return Target(path, ours, theirs)
 
 
-def written_into(name: str) -> Callable:
-    """Return an in-place method on a copy of its first argument: (is it returned, its value)."""
+def writing_a_copy(function: Callable) -> Callable:
+    """Return the in-place function on a copy of its first argument: (is it returned, its value)."""
 
     def run(input: Any, *args: Any, **kwargs: Any) -> tuple:
         target = input.clone()
-        result = getattr(target, name)(*args, **kwargs)
+        result = function(target, *args, **kwargs)
         return result is target, target
 
     return run
@@ -140,4 +146,6 @@ def cases(path: str, dtype: torch.dtype, count: int) -> list[tuple[Case, Case]]:
         return record.pairs(dtype, count)
     variants = infos(path)
     share = max(1, -(-count // max(len(variants), 1)))
-    return [pair for info in variants for pair in pairs(info, dtype, share)]
+    found = [pair for info in variants for pair in pairs(info, dtype, share)]
+    reordered = REORDERED.get(path)
+    return [(reordered(a), reordered(b)) for a, b in found] if reordered else found
