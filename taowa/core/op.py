@@ -10,6 +10,7 @@ what each parameter is:
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
@@ -36,6 +37,7 @@ _KINDS = {
 MAX_PLANS_PER_OP = 4096
 
 OPS: dict[str, Op] = {}
+_every_op: weakref.WeakSet[Op] = weakref.WeakSet()
 
 
 class Parameter(NamedTuple):
@@ -79,6 +81,7 @@ class Op:
         self.check_error: Callable | None = None
         self.plans: dict[tuple, Plan] = {}
         self.is_builtin = body.__module__.startswith("taowa.")
+        _every_op.add(self)
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -99,7 +102,7 @@ class Op:
 
 
 def _forget_plans() -> None:
-    for one in OPS.values():
+    for one in list(_every_op):  # also those whose name another op has taken
         one.plans.clear()
 
 
