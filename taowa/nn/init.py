@@ -340,7 +340,7 @@ def kaiming_uniform_(
         >>> import taowa
         >>> _ = taowa.manual_seed(0)
         >>> kaiming_uniform_(taowa.empty(1, 2))
-        tensor([[-0.0130,  0.9294]])
+        tensor([[-0.0130,  0.9291]])
     """
     if _is_empty(tensor):
         return tensor
