@@ -26,7 +26,7 @@ def norm_of_all(tensors: list[Array], norm_type: float):
 
 
 def _norm(x: Any, p: float) -> Any:
-    if p == 2:  # noqa: PLR2004
+    if p == 2:
         return jnp.sqrt((x * x).sum())
     if p == 0:
         return (x != 0).sum().astype(x.dtype)
