@@ -80,8 +80,18 @@ def canonical(spec: device | str | int | None) -> device:
         raise TypeError(f"device must be a device, a string or an int, got {type(spec).__name__}")
     if d.type == "cpu" and not d.index:
         return CPU
-    d = d if d.index is not None else device(d.type, 0)
-    jax_device(d)  # raises where this machine has none
+    return d if d.index is not None else device(d.type, 0)
+
+
+def present(spec: device | str | int | None) -> device:
+    """Return the device that a user's argument names, where this machine has it.
+
+    Raises:
+        RuntimeError: if this machine has none.
+    """
+    d = canonical(spec)
+    if d is not CPU:
+        jax_device(d)
     return d
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import warnings
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from typing import Any
@@ -225,7 +226,11 @@ class Program:
         """Return JAX's lowered form of the program, for compiling or reading."""
         offset = len(self.scalar_types)
         donated = tuple(offset + i for i in self.donated)
-        return jax.jit(self.replay, donate_argnums=donated, keep_unused=True).lower(*self.structs())
+        jitted = jax.jit(self.replay, donate_argnums=donated, keep_unused=True)
+        with warnings.catch_warnings():
+            # A written buffer that no result fits into is simply freed.
+            warnings.filterwarnings("ignore", "Some donated buffers were not usable")
+            return jitted.lower(*self.structs())
 
     def structs(self) -> list[jax.ShapeDtypeStruct]:
         """Return the shapes and types of the program's inputs, on its device."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from taowa.core import lens as lenses
 from taowa.core.context import context
-from taowa.core.device import canonical, device, jax_device, of_array
+from taowa.core.device import device, jax_device, of_array, present
 from taowa.core.layout import Layout
 from taowa.core.lens import Lens
 from taowa.core.node import Aval, Leaf, Node, host_leaf, leaf
@@ -451,7 +451,7 @@ def from_array(array: np.ndarray, requires_grad: bool = False, device: Any = Non
         >>> from_array(np.ones(2, np.float32))
         tensor([1., 1.])
     """
-    made = wrap(host_leaf(np.asarray(array), canonical(device)), None)
+    made = wrap(host_leaf(np.asarray(array), present(device)), None)
     return made.requires_grad_() if requires_grad else made
 
 
