@@ -206,6 +206,14 @@ RECORDS: dict[str, Hand] = {
     "fill_diagonal_": Hand(
         lambda m: [call(m(3, 3), 2), call(m(7, 3), 1, wrap=True), call(m(2, 2, 2), 0)]
     ),
+    # PyTorch's own samples pass modules of its own as the distance.
+    "nn.functional.triplet_margin_with_distance_loss": Hand(
+        lambda m: [
+            call(m(4, 3), m(4, 3), m(4, 3)),
+            call(m(4, 3), m(4, 3), m(4, 3), margin=0.5, swap=True, reduction="sum"),
+        ],
+        FLOATING[:2],
+    ),
     **_functional_records(),
 }
 
