@@ -41,7 +41,7 @@ from taowa.core.grad_mode import (
 from taowa.core.program import clear_programs, flush
 from taowa.core.size import Size
 from taowa.core.tensor import Tensor, from_jax
-from taowa.core.type_info import can_cast, finfo, iinfo, result_type
+from taowa.core.type_info import finfo, iinfo
 from taowa.dtypes import dtype, get_default_dtype, promote_types, set_default_dtype
 from taowa.errors import CheckpointError, DataError, LoadError, OutOfMemoryError, UnsupportedError
 from taowa.ops import operators as _operators
@@ -99,16 +99,26 @@ def compile(model: Any = None, **options: Any) -> Any:
     return (lambda m: m) if model is None else model
 
 
-def from_dlpack(ext_tensor: Any) -> Tensor:
+def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
     """Return a tensor with the value of another library's array, through DLPack.
+
+    Args:
+        ext_tensor: An array with the DLPack protocol.
+        device: Where the tensor shall be; the CPU by default.
+        copy: `False` is not supported: the value is always copied.
 
     Example:
         >>> import numpy as np
         >>> from_dlpack(np.arange(3.0))
         tensor([0., 1., 2.], dtype=torch.float64)
     """
+    if copy is False:
+        raise NotImplementedError(
+            "from_dlpack(copy=False) is not supported by taowa; use copy=True"
+        )
     import_dlpack = importlib.import_module("numpy").from_dlpack
-    return _NAMES["from_numpy"](import_dlpack(ext_tensor))
+    made = _NAMES["from_numpy"](import_dlpack(ext_tensor))
+    return made if device is None else made.to(device)
 
 
 def __getattr__(name: str) -> Any:

@@ -1,13 +1,10 @@
-"""Ranges and precisions of element types: `torch.finfo`, `torch.iinfo`, promotion by value."""
+"""Ranges and precisions of element types: `torch.finfo`, `torch.iinfo`."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import ml_dtypes
 
 from taowa import dtypes
-from taowa.core.tensor import Tensor
 from taowa.dtypes import dtype
 
 
@@ -72,30 +69,3 @@ class iinfo:  # noqa: N801
 
     def __repr__(self) -> str:
         return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
-
-
-def result_type(tensor1: Any, tensor2: Any) -> dtype:
-    """Return the type in which an operation on two tensors or numbers computes.
-
-    Example:
-        >>> import taowa
-        >>> result_type(taowa.tensor([1, 2]), 1.0)
-        torch.float32
-    """
-    operands = (tensor1, tensor2)
-    tensors = [t for t in operands if isinstance(t, Tensor)]
-    return dtypes.result_type_of(
-        [t.dtype for t in tensors if t.ndim],
-        [t.dtype for t in tensors if not t.ndim],
-        [type(n) for n in operands if not isinstance(n, Tensor)],
-    )
-
-
-def can_cast(from_: dtype, to: dtype) -> bool:
-    """Return whether a result of one type may be written into a tensor of another.
-
-    Example:
-        >>> can_cast(dtypes.float64, dtypes.float32), can_cast(dtypes.float32, dtypes.int64)
-        (True, False)
-    """
-    return from_.category <= to.category

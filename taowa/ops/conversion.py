@@ -174,19 +174,19 @@ def _dtype_and_kind(operand: Any) -> tuple[list, list, list]:
 
 
 @public(is_method=False)
-def result_type(tensor1: Any, tensor2: Any) -> Dtype:
+def result_type(tensor: Any, other: Any) -> Dtype:
     """Return the element type in which an operation on two operands computes.
 
     Args:
-        tensor1: A tensor or a number.
-        tensor2: A tensor or a number.
+        tensor: A tensor or a number.
+        other: A tensor or a number.
 
     Example:
         >>> import taowa
         >>> taowa.result_type(taowa.tensor([1, 2], dtype=taowa.int32), 1.0)
         torch.float32
     """
-    pairs = zip(_dtype_and_kind(tensor1), _dtype_and_kind(tensor2), strict=True)
+    pairs = zip(_dtype_and_kind(tensor), _dtype_and_kind(other), strict=True)
     return dtypes.result_type_of(*[a + b for a, b in pairs])
 
 

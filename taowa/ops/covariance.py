@@ -82,6 +82,9 @@ def cov(
             "cov(): expected fweights to have integral dtype but got fweights with "
             f"{fweights.dtype}"
         )
+    for name, weights in (("fweights", fweights), ("aweights", aweights)):
+        if weights is not None and weights.is_on_host() and (weights.host() < 0).any():
+            raise RuntimeError(f"cov(): {name} cannot be negative")
     if aweights is not None and not aweights.dtype.is_floating_point:
         raise RuntimeError(
             "cov(): expected aweights to have floating point dtype but got aweights with "

@@ -233,6 +233,11 @@ def empty_permuted(
         >>> taowa.empty_permuted((2, 3), (1, 0)).stride()
         (1, 2)
     """
+    if sorted(physical_layout) != list(range(len(size))):
+        raise RuntimeError(
+            f"physical_layout must name each of the {len(size)} dimensions once, "
+            f"got {tuple(physical_layout)}"
+        )
     stride, step = [0] * len(size), 1
     for place in reversed(tuple(physical_layout)):
         stride[place] = step

@@ -145,7 +145,7 @@ def _torch_embedding(
     """Return rows of a table; `nn.functional.embedding` with another order of arguments."""
     if sparse:
         raise unsupported("embedding(sparse=True)", "sparse=False")
-    return _embedding(weight, indices, weight.shape[0], padding_idx, scale_grad_by_freq)
+    return _embedding(weight, indices, (*weight.shape, 0)[0], padding_idx, scale_grad_by_freq)
 
 
 @op(name="one_hot")
