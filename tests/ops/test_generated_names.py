@@ -15,6 +15,7 @@ PATHS = paths()
 UNUSED = {"layout", "out", "out_dtype", "pin_memory"}
 # PyTorch's schema has other names than its documentation, or further functions on lists.
 OTHER_NAMES = {
+    "result_type",  # two names for each operand, by its kind
     "Tensor.copy_", "eq", "isin", "ne", "nn.functional.elu_", "nn.functional.one_hot", "sort",
     "unsafe_split",
 }  # fmt: skip
