@@ -26,6 +26,9 @@ class Config:
         max_programs: How many compiled programs stay in memory (least recently used go first).
         max_cache_bytes: Bound of the cache on disk.
         optimization_level: XLA's backend level, 0 to 3.
+        use_kernels: Whether programs use the CPU kernels; `TAOWA_KERNELS=0` for plain XLA.
+        cpu_isa: Instruction set of the CPU kernels (`portable`, `avx2`, `avx512`, `neon`) from
+            `TAOWA_CPU_ISA`; `None` for the best one of the machine.
     """
 
     log: frozenset[str] = field(
@@ -39,6 +42,8 @@ class Config:
     optimization_level: int = field(
         default_factory=lambda: int(os.environ.get("TAOWA_OPTIMIZATION_LEVEL", "1"))
     )
+    use_kernels: bool = field(default_factory=lambda: os.environ.get("TAOWA_KERNELS") != "0")
+    cpu_isa: str | None = field(default_factory=lambda: os.environ.get("TAOWA_CPU_ISA") or None)
 
 
 config = Config()
