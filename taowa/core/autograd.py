@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from taowa.core.anomaly import require_no_nan
-from taowa.core.context import context
+from taowa.core.context import Context, context
+from taowa.core.liveness import wanted_inputs
 from taowa.core.node import FREED, Aval, Leaf, Node, leaf
 from taowa.core.plan import Plan, is_differentiable, projection, record
-from taowa.core.record import call
+from taowa.core.record import record_call
 from taowa.core.tensor import Tensor, from_array, wrap
 
 Edge = Any  # a Node or a Leaf
@@ -32,14 +34,17 @@ def _reachable(roots: list[Edge]) -> list[Edge]:
     stack = list(roots)
     while stack:
         edge = stack.pop()
-        if id(edge) in seen:
+        if edge is None or id(edge) in seen:
             continue
         seen[id(edge)] = edge
         if edge.__class__ is Node:
             if edge.edges is FREED:
                 raise RuntimeError(_FREED_MESSAGE)
-            stack.extend(e for e in edge.edges if e is not None)
-    return sorted(seen.values(), key=lambda e: e.number, reverse=True)
+            stack += edge.edges
+    return sorted(seen.values(), key=_number, reverse=True)
+
+
+_number = attrgetter("number")
 
 
 def _leads_to(order: list[Edge], targets: set[int]) -> set[int]:
@@ -49,6 +54,22 @@ def _leads_to(order: list[Edge], targets: set[int]) -> set[int]:
         if edge.__class__ is Node and any(id(e) in useful for e in edge.edges):
             useful.add(id(edge))
     return useful
+
+
+class Cotangent(NamedTuple):
+    """A gradient on its way: its value, and where the tape goes on from it (higher orders)."""
+
+    node: Node
+    edge: Edge
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> Cotangent:
+        """Return a tensor as a gradient on its way."""
+        return cls(tensor._node(), tensor._tape())
+
+    def tensor(self) -> Tensor:
+        """Return the gradient as a tensor, for user's functions and for sums."""
+        return wrap(self.node, self.edge)
 
 
 class _Backward:
@@ -64,13 +85,13 @@ class _Backward:
         self.create_graph = create_graph
         self.targets = None if targets is None else {id(t) for t in targets}
         self.captured: dict[int, Tensor] = {}
-        self.cotangents: dict[int, dict[int, Tensor]] = {}
+        self.cotangents: dict[int, dict[int, Cotangent]] = {}
 
     def run(self, roots: list[Edge], grads: list[Tensor]) -> None:
         order = _reachable(roots)
         useful = None if self.targets is None else _leads_to(order, self.targets)
         for root, grad in zip(roots, grads, strict=True):
-            self._send(root, 0, grad)
+            self._send(root, 0, Cotangent.of(grad))
         for edge in order:
             arrived = self.cotangents.pop(id(edge), None)
             if arrived is None or (useful is not None and id(edge) not in useful):
@@ -79,11 +100,11 @@ class _Backward:
         if not self.retain_graph:
             _free(order)
 
-    def _visit(self, edge: Edge, arrived: dict[int, Tensor], useful: set[int] | None) -> None:
+    def _visit(self, edge: Edge, arrived: dict[int, Cotangent], useful: set[int] | None) -> None:
         if edge.hooks and 0 in arrived:
-            arrived[0] = _run_hooks(edge.hooks, arrived[0])
+            arrived[0] = Cotangent.of(_run_hooks(edge.hooks, arrived[0].tensor()))
         if self.targets is not None and id(edge) in self.targets:
-            self.captured[id(edge)] = arrived[0]
+            self.captured[id(edge)] = arrived[0].tensor()
         if edge.__class__ is Leaf:
             if self.targets is None:
                 _accumulate(edge, arrived[0], self.create_graph)
@@ -92,47 +113,60 @@ class _Backward:
             return
         self._propagate(edge, arrived, useful)
 
-    def _propagate(self, node: Node, arrived: dict[int, Tensor], useful: set[int] | None) -> None:
+    def _propagate(
+        self, node: Node, arrived: dict[int, Cotangent], useful: set[int] | None
+    ) -> None:
         if node.plan.index is not None:  # a projection hands its gradient to its parent
             self._send(node.edges[0], node.plan.index, arrived[0])
             return
-        wanted = tuple(
+        wanted = tuple([
             i for i, e in enumerate(node.edges)
             if e is not None and (useful is None or id(e) in useful)
-        )  # fmt: skip
-        grads = gradients(node, wanted, arrived)
+        ])  # fmt: skip
+        grads = _gradients(node, wanted, arrived)
         if context().is_checking_anomalies:
-            require_no_nan(node, grads)
+            require_no_nan(node, [g and g.tensor() for g in grads])
         for i, grad in zip(wanted, grads, strict=True):
             if grad is not None:
                 self._send(node.edges[i], 0, grad)
 
-    def _send(self, edge: Edge, index: int, grad: Tensor) -> None:
-        slot = self.cotangents.setdefault(id(edge), {})
-        held = slot.get(index)
-        slot[index] = grad if held is None else add_hook[0](held, grad)
+    def _send(self, edge: Edge, index: int, grad: Cotangent) -> None:
+        slot = self.cotangents.get(id(edge))
+        if slot is None:
+            self.cotangents[id(edge)] = {index: grad}
+        elif index in slot:
+            slot[index] = Cotangent.of(add_hook[0](slot[index].tensor(), grad.tensor()))
+        else:
+            slot[index] = grad
 
 
-def gradients(node: Node, wanted: tuple[int, ...], arrived: dict[int, Tensor]) -> Sequence:
+def _gradients(
+    node: Node, wanted: tuple[int, ...], arrived: dict[int, Cotangent]
+) -> Sequence[Cotangent | None]:
     """Record the gradient of one node towards the wanted inputs."""
     if node.function is not None:
-        return node.function(node, wanted, arrived)
-    plan: Plan = node.plan  # type: ignore[assignment]
+        made = node.function(node, wanted, {i: c.tensor() for i, c in arrived.items()})
+        return [None if grad is None else Cotangent.of(grad) for grad in made]
+    plan: Plan = node.plan
+    ctx = context()
     given = tuple(sorted(arrived))
     saved_inputs, saved_outputs = plan.saved(wanted)
     sources = [node.inputs[i] for i in saved_inputs]
-    edges = [node.edges[i] for i in saved_inputs]
-    for i in saved_outputs:
-        output = _output(node, i)
-        sources.append(output)
-        edges.append(node if plan.aval.__class__ is not tuple else output)
-    sources += [arrived[i]._node() for i in given]
-    edges += [arrived[i]._tape() for i in given]
-    made = call(context(), plan.grad_plan(wanted, given), sources, node.scalars, edges)
-    return made if len(wanted) > 1 else (made,)
+    sources += [_output(ctx, node, i) for i in saved_outputs]
+    sources += [arrived[i].node for i in given]
+    edges = None
+    if ctx.grad_enabled:  # a higher order is asked for
+        is_several = plan.aval.__class__ is tuple
+        first = len(saved_inputs)
+        edges = [node.edges[i] for i in saved_inputs]
+        edges += [sources[first + k] if is_several else node for k in range(len(saved_outputs))]
+        edges += [arrived[i].edge for i in given]
+    made = record_call(ctx, plan.grad_plan(wanted, given), sources, node.scalars, edges)
+    nodes = (made,) if made.__class__ is Node else made
+    return [Cotangent(n, None if n.edges is None else n) for n in nodes]
 
 
-def _output(node: Node, index: int) -> Node:
+def _output(ctx: Context, node: Node, index: int) -> Node:
     """Return the node of one output, for a gradient that reads it."""
     if node.plan.aval.__class__ is not tuple:
         return node
@@ -140,7 +174,7 @@ def _output(node: Node, index: int) -> Node:
         return leaf(node.array[index], node.aval[index])
     from_parent = projection(node.aval[index], index)
     edges = (node,) if is_differentiable(node.aval[index]) else None
-    return record(context(), from_parent, (node,), (), edges)
+    return record(ctx, from_parent, (node,), (), edges)
 
 
 def _run_hooks(hooks: dict, grad: Tensor) -> Tensor:
@@ -151,20 +185,21 @@ def _run_hooks(hooks: dict, grad: Tensor) -> Tensor:
     return grad
 
 
-def _accumulate(edge: Leaf, grad: Tensor, create_graph: bool) -> None:
+def _accumulate(edge: Leaf, grad: Cotangent, create_graph: bool) -> None:
     """Add a gradient to its leaf's `.grad`."""
     tensor = edge.tensor()
     if tensor is None:
         return
     held = tensor._grad
     if held is None:
-        tensor._grad = grad if create_graph else wrap(grad._node(), None)
+        tensor._grad = wrap(grad.node, grad.edge if create_graph else None)
     elif create_graph:
-        tensor._grad = add_hook[0](held, grad)
+        tensor._grad = add_hook[0](held, grad.tensor())
     else:
-        held._write(add_hook[0](held, grad)._node(), None)
-    for hook in list((edge.post_hooks or {}).values()):
-        hook(tensor)
+        held._write(add_hook[0](held, grad.tensor())._node(), None)
+    if edge.post_hooks:
+        for hook in list(edge.post_hooks.values()):
+            hook(tensor)
 
 
 def _free(order: list[Edge]) -> None:
@@ -183,8 +218,8 @@ def _saves_values(node: Node) -> bool:
         return False
     if node.function is not None:
         return True
-    wanted = tuple(i for i, e in enumerate(node.edges) if e is not None)
-    return any(node.plan.saved(wanted))
+    inputs, outputs = node.plan.saved(wanted_inputs(node))
+    return bool(inputs or outputs)
 
 
 def _initial_gradient(root: Tensor, grad: Tensor | None, create_graph: bool) -> Tensor:

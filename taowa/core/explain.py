@@ -11,6 +11,7 @@ from taowa.core import journal
 from taowa.core.context import context
 from taowa.core.journal import Compilation
 from taowa.core.node import Node
+from taowa.core.plan import Plan
 from taowa.core.program import Program, programs
 
 _SHOWN_COMPILATIONS = 20
@@ -124,16 +125,24 @@ def describe_graph(nodes: list[Node]) -> str:
 def describe_program(program: Program) -> str:
     """Return a program's key as a listing: inputs, one line for each op, outputs."""
     lines = [f"  a{i}: {aval}{_mark(program, i)}" for i, aval in enumerate(program.leaf_avals)]
-    for place, (plan, sources) in enumerate(program.calls()):
+    place = 0
+    for plan, sources in program.calls():
         names = ", ".join(f"%{s}" if s >= 0 else f"a{-3 - s}" for s in sources)
         numbers = f"; {len(plan.scalar_types)} numbers" if plan.scalar_types else ""
-        lines.append(f"  %{place} = {plan.name}({names}{numbers}) -> {plan.aval}")
-    outputs = ", ".join(f"%{p}" if i is None else f"%{p}[{i}]" for p, i in program.outputs)
+        made = ", ".join(f"%{p}" for p in _numbers(place, plan))
+        lines.append(f"  {made} = {plan.name}({names}{numbers}) -> {plan.aval}")
+        place += plan.num_values
+    outputs = ", ".join(f"%{p}" for p in program.outputs)
     lines.append(f"  return {outputs}")
     used = Counter(plan.name for plan in program.plans())
     summary = ", ".join(f"{n} x {name}" for name, n in used.most_common(6))
     lines.append(f"  ({program.num_nodes} ops: {summary}; ran {program.runs} times)")
     return "\n".join(lines)
+
+
+def _numbers(place: int, plan: Plan) -> range:
+    """Return the numbers of a step's values: a node's own stands for all of them together."""
+    return range(place + (plan.num_values > 1), place + plan.num_values)
 
 
 def _mark(program: Program, index: int) -> str:

@@ -83,7 +83,7 @@ _ARRAY_BASELINE = _measure_array_baseline()
 
 def wanted_inputs(node: Node) -> tuple[int, ...]:
     """Return the positions of the inputs towards which a gradient flows."""
-    return tuple(i for i, edge in enumerate(node.edges or ()) if edge is not None)
+    return tuple([i for i, edge in enumerate(node.edges or ()) if edge is not None])
 
 
 def settle_tape(node: Node) -> bool:
@@ -93,7 +93,7 @@ def settle_tape(node: Node) -> bool:
     nodes grows behind a running sum of losses.
     """
     edges = node.edges
-    if not edges or node.place == UNSEEN:
+    if not edges:
         return False
     for edge in edges:
         if edge.__class__ is not Leaf and edge is not None and edge.edges is FREED:

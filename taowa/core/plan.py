@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from taowa.core.context import Context, user_line
+from taowa.core.device import CPU
 from taowa.core.node import FREED, Aval, Node
 from taowa.dtypes import from_numpy_dtype
 
@@ -26,14 +27,19 @@ class Plan:
 
     __slots__ = (
         "_grad_plans",
+        "_parts",
         "_saved",
         "aval",
+        "blind_inputs",
         "check",
+        "device",
         "fn",
+        "has_gradients",
         "in_avals",
         "index",
         "name",
         "nbytes",
+        "num_values",
         "rule",
         "scalar_types",
         "text",
@@ -61,7 +67,13 @@ class Plan:
         self.rule = rule
         self.check = check
         self.index = index  # of the output that a projection picks
-        self.nbytes = sum(a.nbytes for a in self.avals)
+        self.nbytes = sum(a.nbytes for a in self.avals) if index is None else 0
+        self.num_values = 1 + len(aval) if isinstance(aval, tuple) else 1
+        self.device = self.avals[0].device if self.avals else CPU
+        self.has_gradients = any(is_differentiable(a) for a in self.avals)
+        # Inputs of types towards which no gradient can flow.
+        self.blind_inputs = [i for i, a in enumerate(in_avals) if not is_differentiable(a)]
+        self._parts: list[tuple[Plan, Aval, bool]] | None = None
         self._grad_plans: dict = {}
         self._saved: dict = {}
 
@@ -69,6 +81,18 @@ class Plan:
     def avals(self) -> tuple[Aval, ...]:
         """The outputs' avals, always as a tuple."""
         return self.aval if isinstance(self.aval, tuple) else (self.aval,)
+
+    @property
+    def parts(self) -> list[tuple[Plan, Aval, bool]]:
+        """For each of several outputs: the plan that picks it, its aval, whether it has gradients.
+
+        They are no steps of a program: the outputs of a node follow it in a program's numbering.
+        """
+        if self._parts is None:
+            self._parts = [
+                (projection(a, i), a, is_differentiable(a)) for i, a in enumerate(self.avals)
+            ]
+        return self._parts
 
     def __repr__(self) -> str:
         return self.text or self.name
@@ -237,8 +261,11 @@ def record(
 
 def project(ctx: Context, parent: Node) -> list[Node]:
     """Return one node for each output of a node with several."""
-    edges = None if parent.edges is None else (parent,)
-    return [
-        record(ctx, projection(aval, i), (parent,), (), edges if is_differentiable(aval) else None)
-        for i, aval in enumerate(parent.aval)
+    inputs = (parent,)
+    edges = inputs if parent.edges else parent.edges  # None and FREED are handed on
+    made = [
+        Node(plan, inputs, (), edges if is_continued else None, aval)
+        for plan, aval, is_continued in parent.plan.parts
     ]
+    ctx.pending += made
+    return made

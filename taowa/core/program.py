@@ -16,8 +16,15 @@ from taowa.config import config
 from taowa.core import disk, journal
 from taowa.core.context import Context, all_contexts, context, flush_hook
 from taowa.core.device import CPU, device, jax_device
-from taowa.core.liveness import UNSEEN, is_exclusive, live_nodes, settle_tape, wanted_inputs
-from taowa.core.node import FREED, Node
+from taowa.core.liveness import (
+    ON_TAPE,
+    UNSEEN,
+    is_exclusive,
+    live_nodes,
+    settle_tape,
+    wanted_inputs,
+)
+from taowa.core.node import FREED, Aval, Node
 from taowa.core.plan import SCALAR_TYPES, Plan
 
 _lock = threading.RLock()
@@ -28,12 +35,14 @@ _FIRST_LEAF = -3  # leaf number i is written as place `_FIRST_LEAF - i`
 class Work:
     """One batch of live nodes, in the order and with the numbering of a program.
 
+    Values are numbered in order; a node with several outputs has a number of its own, followed by
+    one for each output. `Node.place` is that number here, or stands for a leaf (`_FIRST_LEAF`).
+
     Attributes:
-        nodes: Live pending nodes, oldest first; a node's place is its position here.
+        nodes: Live pending nodes, oldest first.
         leaves: The arrays' nodes that they read, in order of first use.
         steps: The key's body: plans, each followed by the places of its inputs.
-        outputs: `(place, index)` of each value to hand out; index `None` but for an output of a
-            node with several that only its gradient needs.
+        outputs: The numbers of the values to hand out.
         scalars: The run-time numbers, by the kind in which they travel.
         donated: Indices of leaves whose buffers the outputs take over.
     """
@@ -43,29 +52,42 @@ class Work:
         self.leaves: list[Node] = []
         self.steps: list = []
         self.scalars: dict[type, list] = {float: [], int: [], complex: []}
-        self._wanted: dict[tuple[int, int | None], None] = {}
+        self._wanted: dict[int, Aval] = {}
+        self._receivers: list[tuple[int, Node, int | None]] = []
         self._saved_leaves: set[int] = set()  # a later backward pass reads these: never donated
         self._on_tape: list[tuple[Node, tuple[int, ...]]] = []
-        for place, node in enumerate(self.nodes):
-            self._add(place, node)
+        self._number()
         for node in held:
             if node.aval.__class__ is not tuple:
-                self._wanted[node.place, None] = None
+                self._wanted[node.place] = node.aval
+                self._receivers.append((node.place, node, None))
         self.outputs = tuple(self._wanted)
         self.donated = tuple(self._reusable())
-        self.place = _device_of(self.nodes)
+        self.place = self.nodes[0].plan.device if self.nodes else CPU
 
-    def _add(self, place: int, node: Node) -> None:
-        steps = self.steps
-        steps.append(node.plan)
-        for source in node.inputs:
-            steps.append(source.place if source.place >= 0 or source.place <= _FIRST_LEAF
-                         else self._add_leaf(source))  # fmt: skip
-        for number in node.scalars:
-            self.scalars[int if number.__class__ is bool else number.__class__].append(number)
-        if settle_tape(node):
-            self._save(place, node)
-        node.place = place
+    def _number(self) -> None:
+        """Number all nodes and write their steps."""
+        add, add_leaf, number = self.steps.append, self._add_leaf, 0
+        for node in self.nodes:
+            is_on_tape = node.place == ON_TAPE and settle_tape(node)
+            plan = node.plan
+            if plan.index is not None:
+                parent = node.inputs[0].place
+                if parent >= 0:  # numbered with its parent
+                    node.place = parent + 1 + plan.index
+                    if is_on_tape:
+                        self._on_tape.append((node, ()))
+                    continue
+            add(plan)
+            for source in node.inputs:
+                place = source.place
+                add(place if place >= 0 or place <= _FIRST_LEAF else add_leaf(source))
+            for value in node.scalars:
+                self.scalars[int if value.__class__ is bool else value.__class__].append(value)
+            node.place = number
+            number += plan.num_values
+            if is_on_tape:
+                self._save(node)
 
     def _add_leaf(self, node: Node) -> int:
         if node.array is None:
@@ -74,17 +96,25 @@ class Work:
         self.leaves.append(node)
         return node.place
 
-    def _save(self, place: int, node: Node) -> None:
+    def _want(self, number: int, node: Node, index: int | None) -> None:
+        """Hand out a value to a node, or to one of the outputs that it keeps for its gradient."""
+        self._wanted[number] = node.aval if index is None else node.aval[index]
+        self._receivers.append((number, node, index))
+
+    def _save(self, node: Node) -> None:
         """Make outputs of the values that the node's backward pass will read."""
-        inputs, outputs = node.plan.saved(wanted_inputs(node))  # type: ignore[union-attr]
+        inputs, outputs = node.plan.saved(wanted_inputs(node))
         for i in inputs:
             source = node.inputs[i]
             if source.place >= 0:
-                self._wanted[source.place, None] = None
+                self._want(source.place, source, None)
             else:
                 self._saved_leaves.add(_FIRST_LEAF - source.place)
         for i in outputs:
-            self._wanted[place, i if node.aval.__class__ is tuple else None] = None
+            if node.aval.__class__ is tuple:
+                self._want(node.place + 1 + i, node, i)
+            else:
+                self._want(node.place, node, None)
         self._on_tape.append((node, inputs))
 
     def _reusable(self) -> Iterator[int]:
@@ -92,8 +122,7 @@ class Work:
         retired = [i for i, leaf in enumerate(self.leaves) if leaf.is_retired]
         if not retired:
             return
-        made = [(self.nodes[place].aval, i) for place, i in self.outputs]
-        room = Counter(aval if i is None else aval[i] for aval, i in made)
+        room = Counter(self._wanted.values())
         for i in retired:
             aval = self.leaves[i].aval
             if room[aval]:
@@ -112,23 +141,30 @@ class Work:
             if i in self._saved_leaves or not is_exclusive(self.leaves, i):
                 packed_copy = np.array(self.leaves[i].array)
                 self.leaves[i] = _stand_in(self.leaves[i], packed_copy)
-        return packed + [_on_device(leaf, target) for leaf in self.leaves]
+        return packed + [
+            _on_device(leaf, target) if leaf.array.__class__ is np.ndarray else leaf.array
+            for leaf in self.leaves
+        ]
 
     def finish(self, values: Any) -> None:
         """Hand out computed values and let go of what nothing needs any more."""
-        for (place, index), value in zip(self.outputs, values, strict=False):
-            node = self.nodes[place]
+        computed = dict(zip(self._wanted, values, strict=False))
+        for number, node, index in self._receivers:
             if index is None:
-                node.array = value
+                node.array = computed[number]
             else:
                 if node.array is None:
                     node.array = [None] * len(node.aval)
-                node.array[index] = value
+                node.array[index] = computed[number]
         kept = dict(self._kept_inputs())
         for node in self.nodes:
-            node.inputs = kept.get(id(node), ())
-            if node.edges is not None and node.edges is not FREED and id(node) not in kept:
-                node.edges = None
+            inputs = kept.get(id(node))
+            if inputs is None:
+                node.inputs = ()
+                if node.edges is not FREED:
+                    node.edges = None
+            else:
+                node.inputs = inputs
         self.release()
 
     def _kept_inputs(self) -> Any:
@@ -140,9 +176,10 @@ class Work:
 
     def release(self) -> None:
         """Reset the marks of this flush."""
-        for group in (self.nodes, self.leaves):
-            for node in group:
-                node.place, node.uses = UNSEEN, 0
+        for node in self.nodes:
+            node.place, node.uses = UNSEEN, 0
+        for node in self.leaves:
+            node.place, node.uses = UNSEEN, 0
 
 
 def _stand_in(leaf: Node, array: Any) -> Node:
@@ -154,21 +191,12 @@ def _stand_in(leaf: Node, array: Any) -> Node:
 
 
 def _on_device(leaf: Node, target: Any) -> Any:
-    """Return a leaf's buffer; a host array is moved only when it is seen to be used again."""
-    array = leaf.array
-    if array.__class__ is np.ndarray:
-        if not (leaf.is_used or leaf.is_retired) and target.platform == "cpu":
-            leaf.is_used = True
-            return array
-        array = leaf.array = jax.device_put(array, target)
-    return array
-
-
-def _device_of(nodes: list[Node]) -> device:
-    if not nodes:
-        return CPU
-    aval = nodes[0].aval
-    return (aval[0] if aval.__class__ is tuple else aval).device
+    """Return a host array's buffer; it is moved only when it is seen to be used again."""
+    if not (leaf.is_used or leaf.is_retired) and target.platform == "cpu":
+        leaf.is_used = True
+        return leaf.array
+    leaf.array = jax.device_put(leaf.array, target)
+    return leaf.array
 
 
 def _compute_elsewhere(node: Node) -> None:
@@ -254,8 +282,11 @@ class Program:
             if plan.check is not None:
                 flags.append(plan.check(inputs, scalars))
             with jax.named_scope(plan.name):
-                values.append(plan.fn(inputs, scalars))
-        outputs = [values[p] if i is None else values[p][i] for p, i in self.outputs]
+                result = plan.fn(inputs, scalars)
+            values.append(result)
+            if plan.num_values > 1:
+                values += result
+        outputs = [values[number] for number in self.outputs]
         return [*outputs, jax.numpy.stack(flags)] if flags else outputs
 
     def calls(self) -> list[tuple[Plan, list[int]]]:
@@ -295,12 +326,15 @@ flush_hook[0] = flush
 
 def _by_device(pending: list[Node]) -> list[list[Node]]:
     """Split the work by device; values only cross over after they are computed."""
-    first = _device_of(pending[:1])
-    if all(_device_of([node]) is first for node in pending):
+    first = pending[0].plan.device
+    for node in pending:
+        if node.plan.device is not first:
+            break
+    else:
         return [pending]
     groups: dict[device, list[Node]] = {}
     for node in pending:
-        groups.setdefault(_device_of([node]), []).append(node)
+        groups.setdefault(node.plan.device, []).append(node)
     return list(groups.values())
 
 

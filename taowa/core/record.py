@@ -19,14 +19,30 @@ _NUMBERS = frozenset((float, int, bool, complex))
 
 def apply(op: Op, tensors: tuple, scalars: tuple, statics: tuple) -> Any:
     """Record one call of an op; return its output tensor, or a tuple of them."""
-    ctx = context()
+    return call(context(), *_bind(op, tensors, scalars, statics))
+
+
+def apply_to_nodes(op: Op, tensors: tuple, scalars: tuple, statics: tuple) -> Any:
+    """Record one call of an op; return its output's node, or a list of them.
+
+    Example:
+        >>> import taowa
+        >>> from taowa.core.op import OPS
+        >>> apply_to_nodes(OPS["exp"], (taowa.ones(2),), (), ()).aval
+        float32[2]
+    """
+    return record_call(context(), *_bind(op, tensors, scalars, statics))
+
+
+def _bind(op: Op, tensors: tuple, scalars: tuple, statics: tuple) -> tuple:
+    """Return the plan of a call with its nodes, run-time numbers and the tape's continuations."""
     nodes: list[Node] = []
     edges: list = []
     numbers: list = []
     kinds: list = [statics, ()]
     for value in tensors:
         if isinstance(value, Tensor):
-            node = value._node()
+            node = value._node() if value._lens else value._storage.node
             nodes.append(node)
             edges.append(value._edge)
             kinds.append(node.aval)
@@ -40,27 +56,34 @@ def apply(op: Op, tensors: tuple, scalars: tuple, statics: tuple) -> Any:
     plan = op.plans.get(key)
     if plan is None:
         plan = op.plan(key)
-    return call(ctx, plan, nodes, tuple(numbers), edges)
+    return plan, nodes, tuple(numbers), edges
 
 
 def call(ctx: Context, plan: Plan, nodes: list[Node], numbers: tuple, edges: list) -> Any:
     """Record a plan on nodes; return its output tensor, or a tuple of them."""
+    made = record_call(ctx, plan, nodes, numbers, edges)
+    if made.__class__ is Node:
+        return wrap(made, None if made.edges is None else made)
+    return tuple([wrap(node, None if node.edges is None else node) for node in made])
+
+
+def record_call(
+    ctx: Context, plan: Plan, nodes: list[Node], numbers: tuple, edges: list | None
+) -> Any:
+    """Record a plan on nodes; return its output's node, or a list of them."""
     if len(ctx.pending) >= MAX_PENDING_NODES or ctx.pending_bytes > MAX_PENDING_BYTES:
         flush(ctx)
     tape = None
-    if ctx.grad_enabled:
+    if edges is not None and ctx.grad_enabled:
         for edge in edges:
             if edge is not None:
                 tape = _differentiable_edges(plan, edges)
                 break
     if plan.check is not None:
         _check_on_host(plan, nodes, numbers)
-    node = record(ctx, plan, tuple(nodes), numbers, tape)
-    aval = plan.aval
-    if aval.__class__ is tuple:
-        made: Any = tuple([wrap(n, n if n.edges is not None else None) for n in project(ctx, node)])
-    else:
-        made = wrap(node, node if tape is not None else None)
+    made: Any = record(ctx, plan, tuple(nodes), numbers, tape)
+    if plan.num_values > 1:
+        made = project(ctx, made)
     if ctx.is_eager:
         flush(ctx)
     return made
@@ -68,12 +91,13 @@ def call(ctx: Context, plan: Plan, nodes: list[Node], numbers: tuple, edges: lis
 
 def _differentiable_edges(plan: Plan, edges: list) -> tuple | None:
     """Return the tape's continuations, none towards or from values without gradients."""
-    if not any(is_differentiable(a) for a in plan.avals):
+    if not plan.has_gradients:
         return None
-    kept = tuple(
-        e if is_differentiable(a) else None for e, a in zip(edges, plan.in_avals, strict=True)
-    )
-    return kept if any(e is not None for e in kept) else None
+    if not plan.blind_inputs:
+        return tuple(edges)
+    for i in plan.blind_inputs:
+        edges[i] = None
+    return tuple(edges) if any(e is not None for e in edges) else None
 
 
 def _number_kind(value: Any, numbers: list) -> type | None:
@@ -109,7 +133,7 @@ def _unpack(op: Op, value: Any, nodes: list, edges: list, numbers: list) -> Any:
     kinds: list = []
     for position, item in enumerate(value):
         if isinstance(item, Tensor):
-            node = item._node()
+            node = item._node() if item._lens else item._storage.node
             nodes.append(node)
             edges.append(item._edge)
             kinds.append(node.aval)

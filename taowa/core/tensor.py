@@ -167,7 +167,9 @@ class Tensor(Layout, Protocols):
     def set_host(self, array: Any) -> None:
         """Replace the whole value by a NumPy array of the same shape that nobody writes to."""
         aval = self._aval
-        array = np.broadcast_to(np.asarray(array, aval.dtype.np), aval.shape)
+        array = np.asarray(array, aval.dtype.np)
+        if array.shape != aval.shape:
+            array = np.broadcast_to(array, aval.shape)
         if self._lens and self._is_free_on_host():
             self.edit_host(lambda memory: memory.__setitem__(..., array))
             return

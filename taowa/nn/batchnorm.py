@@ -74,20 +74,24 @@ class _BatchNorm(Module):
     def forward(self, input: Tensor) -> Tensor:
         """Return the normalised input; in training, update the running statistics."""
         self._check_input_dim(input)
-        uses_batch = self.training or self.running_mean is None
-        updates = self.training and self.track_running_stats
-        momentum = 0.0 if self.momentum is None else self.momentum
-        if updates and self.num_batches_tracked is not None:
-            # Counted on the host: it is never part of a program.
-            count = self.num_batches_tracked.host() + 1
-            self.num_batches_tracked.set_host(count)
-            if self.momentum is None:
-                momentum = 1.0 / float(count)
+        momentum = self.momentum
+        if self.training and self.track_running_stats:
+            momentum = self._count_batch(momentum)
         keeps = not self.training or self.track_running_stats
+        mean, var = (self.running_mean, self.running_var) if keeps else (None, None)
         return F.batch_norm(
-            input, self.running_mean if keeps else None, self.running_var if keeps else None,
-            self.weight, self.bias, uses_batch, momentum, self.eps,
+            input, mean, var, self.weight, self.bias, self.training or mean is None,
+            0.0 if momentum is None else momentum, self.eps,
         )  # fmt: skip
+
+    def _count_batch(self, momentum: float | None) -> float | None:
+        """Count one batch, on the host: the counter is no part of a program; return the weight."""
+        counter = self.num_batches_tracked
+        if counter is None:
+            return momentum
+        count = counter.host() + 1
+        counter.set_host(count)
+        return 1.0 / float(count) if momentum is None else momentum
 
     def extra_repr(self) -> str:
         """Return the options for the printed form."""

@@ -212,8 +212,8 @@ def batch_norm(
     output, mean, var = _batch_norm_tracking(
         running_mean, running_var, input, weight, bias, momentum, eps
     )
-    running_mean._write(mean._node(), None)
-    running_var._write(var._node(), None)
+    running_mean._write(mean._storage.node, None)
+    running_var._write(var._storage.node, None)
     return output
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from taowa.core.grad_mode import enable_grad, no_grad
 from taowa.core.op import Array, op
 from taowa.core.program import flush
+from taowa.core.record import apply_to_nodes
 from taowa.core.tensor import RemovableHandle, Tensor, from_array
 
 __all__ = ["Optimizer", "required"]
@@ -152,12 +153,16 @@ class Optimizer:
     def _update_group(self, group: dict[str, Any], step: int, params: list[Tensor]) -> None:
         names = self.active_states(group)
         states = [self._state_of(p, name) for p in params for name in names]
-        made = optimizer_step(
-            params, [p._grad for p in params], states, list(self.numbers(group, step)),
-            type(self)._rule_name(), self.flags(group),
+        made = apply_to_nodes(
+            optimizer_step.op,
+            (params, [p._grad for p in params], states, list(self.numbers(group, step))),
+            (), (type(self)._rule_name(), self.flags(group)),
         )  # fmt: skip
-        for target, value in zip([*params, *states], made, strict=True):
-            target._write(value._storage.node, None)
+        for target, node in zip(chain(params, states), made, strict=True):
+            if target._lens:
+                target._write(node, None)
+            else:
+                target._storage.rebind(node)
 
     @classmethod
     def _rule_name(cls) -> str:
