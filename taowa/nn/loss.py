@@ -259,6 +259,9 @@ class HuberLoss(_Loss):
         reduction: `"mean"`, `"sum"` or `"none"`.
         delta: Where the two pieces meet, > 0.
 
+    Raises:
+        TypeError: if `delta` is no real number.
+
     References:
         Huber 1964, https://doi.org/10.1214/aoms/1177703732
 
@@ -269,6 +272,8 @@ class HuberLoss(_Loss):
     """
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0):
+        if not isinstance(delta, float | int):
+            raise TypeError(f"delta must be a float or int, got: {type(delta)}")
         super().__init__(reduction=reduction)
         self.delta = delta
 

@@ -10,6 +10,7 @@ from jax import lax
 
 from taowa.core.api import public
 from taowa.core.op import Array, op
+from taowa.ops.precision import wide
 
 _LN_2, _LN_10 = np.log(2).item(), np.log(10).item()
 
@@ -160,7 +161,9 @@ def sigmoid(input: Array):
         >>> taowa.sigmoid(taowa.tensor([0.0, 1.0]))
         tensor([0.5000, 0.7311])
     """
-    return 1 / (1 + jnp.exp(-input)) if jnp.iscomplexobj(input) else lax.logistic(input)
+    if jnp.iscomplexobj(input):
+        return 1 / (1 + jnp.exp(-input))
+    return lax.logistic(wide(input)).astype(input.dtype)
 
 
 @sigmoid.backward
