@@ -14,7 +14,7 @@ from taowa.dtypes import dtype, from_numpy_dtype
 if TYPE_CHECKING:
     from taowa.core.plan import Plan
 
-_next_number = count().__next__
+_next_number = count(1).__next__
 
 
 class Aval:
@@ -90,6 +90,7 @@ class Node:
             of those outputs that its gradient needs.
         number: Grows with every node, so that inputs have lower numbers than their users.
         is_retired: Its storage has moved on, so that its buffer may be donated.
+        origin: Number of the leaf whose storage this node is the next value of, 0 for none.
         is_used: A host array that a program has read once; the second time it moves to the device.
         place: Flush-local position, see `program.py`.
         uses: Flush-local count of references held by other nodes.
@@ -113,6 +114,7 @@ class Node:
         "line",
         "module",
         "number",
+        "origin",
         "place",
         "plan",
         "scalars",
@@ -134,6 +136,7 @@ class Node:
         self.aval = aval
         self.array: Any = None
         self.number = _next_number()
+        self.origin = 0
         self.is_retired = False
         self.is_used = False
         self.place = -1

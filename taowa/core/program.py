@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import warnings
-from collections import Counter, OrderedDict
-from collections.abc import Iterator
+from collections import OrderedDict
 from typing import Any
 
 import jax
@@ -61,8 +60,7 @@ class Work:
             if node.aval.__class__ is not tuple:
                 self._wanted[node.place] = node.aval
                 self._receivers.append((node.place, node, None))
-        self.outputs = tuple(self._wanted)
-        self.donated = tuple(self._reusable())
+        self.outputs, self.donated = self._paired()
         self.place = self.nodes[0].plan.device if self.nodes else CPU
 
     def _number(self) -> None:
@@ -117,17 +115,36 @@ class Work:
                 self._want(node.place, node, None)
         self._on_tape.append((node, inputs))
 
-    def _reusable(self) -> Iterator[int]:
-        """Find the leaves whose storage has moved on and whose buffer an output can take over."""
-        retired = [i for i, leaf in enumerate(self.leaves) if leaf.is_retired]
+    def _paired(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the outputs, and the leaves whose buffers they take over, in matching orders.
+
+        A leaf's storage has moved on. Its buffer goes to the storage's next value, so that the
+        compiler updates in place; to another output of the same aval if there is none. JAX gives
+        the k-th donated buffer of an aval to the k-th output with that aval.
+        """
+        retired = [(i, leaf) for i, leaf in enumerate(self.leaves) if leaf.is_retired]
         if not retired:
-            return
-        room = Counter(self._wanted.values())
-        for i in retired:
-            aval = self.leaves[i].aval
-            if room[aval]:
-                room[aval] -= 1
-                yield i
+            return tuple(self._wanted), ()
+        next_values = {
+            node.origin: number for number, node, index in self._receivers if index is None
+        }
+        rest = dict(self._wanted)
+        heirs = [self._heir(leaf, next_values, rest) for _, leaf in retired]
+        for k, (_, leaf) in enumerate(retired):
+            if heirs[k] is None:
+                heirs[k] = next((n for n, aval in rest.items() if aval is leaf.aval), None)
+                rest.pop(heirs[k], None)
+        donated = tuple(i for (i, _), heir in zip(retired, heirs, strict=True) if heir is not None)
+        return (*(heir for heir in heirs if heir is not None), *rest), donated
+
+    @staticmethod
+    def _heir(leaf: Node, next_values: dict[int, int], rest: dict[int, Aval]) -> int | None:
+        """Take the number of the leaf's next value, if it fits, from `rest`."""
+        number = next_values.get(leaf.number)
+        if number is None or rest.get(number) is not leaf.aval:
+            return None
+        del rest[number]
+        return number
 
     def key(self) -> tuple:
         """Return what identifies the program that does this work."""
@@ -148,7 +165,7 @@ class Work:
 
     def finish(self, values: Any) -> None:
         """Hand out computed values and let go of what nothing needs any more."""
-        computed = dict(zip(self._wanted, values, strict=False))
+        computed = dict(zip(self.outputs, values, strict=False))
         for number, node, index in self._receivers:
             if index is None:
                 node.array = computed[number]

@@ -25,8 +25,10 @@ class Storage:
         self.version = 0
 
     def rebind(self, node: Node) -> None:
-        """Make `node` the current value; the old value's buffer may then be donated."""
-        self.node.is_retired = True
+        """Make `node` the current value; it may then take over the old value's buffer."""
+        old = self.node
+        old.is_retired = True
+        node.origin = old.origin if old.array is None else old.number
         node.is_retired = False
         self.node = node
         self.version += 1
