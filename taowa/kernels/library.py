@@ -69,6 +69,10 @@ class Kernels:
 
     Nothing is loaded before it is needed.
 
+    Attributes:
+        winograd: Whether new programs may convolve by Winograd's algorithm, which is the quickest
+            and less exact: errors up to 1e-5 of the largest output instead of 1e-6.
+
     Example:
         >>> import taowa
         >>> taowa.backends.kernels
@@ -80,6 +84,7 @@ class Kernels:
         self._lock = threading.RLock()
         self._library: ctypes.CDLL | None = None
         self._enabled = config.use_kernels
+        self.winograd = True
         self.problem: str | None = None  # why the library cannot be used, once that is known
         self.listeners: list[Callable[[], None]] = []  # called when the switch has changed
 

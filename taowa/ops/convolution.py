@@ -11,6 +11,7 @@ from jax import lax
 from taowa.core.api import public
 from taowa.core.op import Array, op
 from taowa.core.tensor import Tensor
+from taowa.kernels import conv as kernel
 from taowa.ops.padding import pad_array
 from taowa.ops.precision import require_same_dtype, wide
 from taowa.ops.small_convolution import convolve_by_taps, has_small_images
@@ -143,6 +144,7 @@ def convolution(
     dilation: tuple,
     groups: int,
     padding_mode: str = "zeros",
+    method: str = "xla",
 ):
     """Slide a bank of filters over the input.
 
@@ -152,6 +154,7 @@ def convolution(
         rank: The number of spatial dimensions.
         padding: A number for each spatial dimension, `"same"` or `"valid"`.
         padding_mode: What is put around the input: `zeros`, `reflect`, `replicate`, `circular`.
+        method: Which CPU kernels may be used: `winograd` (all of them), `direct`, or `xla` (none).
     Shape:
         `(N, C, *sizes)` or `(C, *sizes)` -> `(N, C_out, *new_sizes)` or `(C_out, *new_sizes)`
 
@@ -172,7 +175,9 @@ def convolution(
         x = pad_array(x, [(0, 0), (0, 0), *pairs], padding_mode)
         pairs = [(0, 0)] * rank
     _require_room(x, kernel, pairs, dilation)
-    y = _add_bias(_convolve(x, weight, stride, pairs, dilation, groups), bias, rank)
+    options = (stride, pairs, dilation, groups)
+    y = _convolve_by_kernel(x, weight, *options, method)
+    y = _add_bias(_convolve(x, weight, *options) if y is None else y, bias, rank)
     return y if input.ndim == x.ndim else y[0]
 
 
@@ -183,6 +188,26 @@ def _convolve(x: Any, weight: Any, stride: tuple, pairs: list, dilation: tuple, 
         x, weight, stride, pairs, rhs_dilation=dilation, feature_group_count=groups,
         dimension_numbers=_dimension_numbers(len(stride)),
     )  # fmt: skip
+
+
+def _convolve_by_kernel(
+    x: Any, weight: Any, stride: tuple, pairs: list, dilation: tuple, groups: int, method: str
+) -> Any:
+    """Return the result of a CPU kernel, channels-last inside; `None` if none suits."""
+    rank = len(stride)
+    if rank > 2 or not kernel.is_wanted(x, method):
+        return None
+    low = 2 - rank  # one dimension is two with a height of one
+    geometry = kernel.Geometry(
+        (1,) * low + x.shape[2:], (1,) * low + weight.shape[2:], (1,) * low + stride,
+        ((0, 0),) * low + tuple(pairs), (1,) * low + dilation, groups, method == "winograd",
+    )  # fmt: skip
+    if not kernel.is_quicker(x.shape, weight.shape, geometry):
+        return None
+    images = x.reshape(*x.shape[:2], *geometry.sizes).transpose(0, 2, 3, 1)
+    filters = weight.reshape(*weight.shape[:2], *geometry.kernel)
+    y = kernel.forward(images, filters, geometry).transpose(0, 3, 1, 2)
+    return y.reshape(*y.shape[:2], *y.shape[4 - rank :])
 
 
 def _transposed_sizes(
@@ -276,7 +301,7 @@ def _forward(rank: int) -> Any:
         pads = padding if isinstance(padding, str) else as_tuple(padding, rank)
         return convolution(
             input, weight, bias, rank, as_tuple(stride, rank), pads, as_tuple(dilation, rank),
-            groups,
+            groups, "zeros", kernel.method(),
         )  # fmt: skip
 
     return _named(conv, f"conv{rank}d", _FORWARD_TEXT, rank)
