@@ -4,6 +4,7 @@ from taowa.nn import functional as functional
 from taowa.nn import init as init
 from taowa.nn import utils as utils
 from taowa.nn.activation import *
+from taowa.nn.attention import *
 from taowa.nn.batchnorm import *
 from taowa.nn.container import *
 from taowa.nn.conv import *
@@ -23,4 +24,6 @@ from taowa.nn.pooling import *
 from taowa.nn.smooth_activation import *
 from taowa.nn.softmax import *
 from taowa.nn.sparse import *
+from taowa.nn.transformer import *
+from taowa.nn.transformer_layers import *
 from taowa.nn.unpooling import *

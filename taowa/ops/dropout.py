@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -13,14 +15,27 @@ from taowa.core.tensor import Tensor
 ALPHA = 1.7580993408473766  # minus the limit of SELU far below zero
 
 
-@op
-def _keep_mask(input: Array, p: Array, seed: Array, number: Array, num_dims: int):
-    """Return true with probability `1 - p`, one draw for all that follows the first dimensions."""
-    shape = tuple(n if i < num_dims else 1 for i, n in enumerate(input.shape))
+def draw_mask(shape: tuple[int, ...], p: Any, seed: Any, number: Any) -> Any:
+    """Return a bool array that is true with probability `1 - p`: a part of other bodies.
+
+    Args:
+        seed: With `number` the key, as `next_key` returns it.
+
+    Example:
+        >>> draw_mask((2,), jnp.zeros(()), jnp.zeros(()), jnp.zeros(()))
+        Array([ True,  True], dtype=bool)
+    """
     words = jnp.stack([seed, number]).astype(jnp.uint32)
     key = jax.random.wrap_key_data(words, impl="threefry2x32")
     drawn = jax.random.bits(key, shape, jnp.uint32)
     return drawn.astype(jnp.float64) >= p * 2.0**32
+
+
+@op
+def _keep_mask(input: Array, p: Array, seed: Array, number: Array, num_dims: int):
+    """Return true with probability `1 - p`, one draw for all that follows the first dimensions."""
+    shape = tuple(n if i < num_dims else 1 for i, n in enumerate(input.shape))
+    return draw_mask(shape, p, seed, number)
 
 
 @op(name="dropout")
