@@ -7,7 +7,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from taowa.optim.optimizer import Optimizer, as_number, check_number
+from taowa.optim.optimizer import Optimizer, as_number
+from taowa.optim.rule import check_betas, check_common
 
 __all__ = ["Adam", "AdamW"]
 
@@ -58,16 +59,8 @@ class Adam(Optimizer):
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ):
-        check_number("learning rate", lr, as_number(lr) >= 0)
-        check_number("epsilon value", eps, eps >= 0)
-        for i, beta in enumerate(betas):
-            check_number(f"beta parameter at index {i}", beta, 0 <= as_number(beta) < 1)
-        check_number("weight_decay value", weight_decay, weight_decay >= 0)
-        if differentiable:
-            raise NotImplementedError(
-                f"{type(self).__name__}(differentiable=True) is not supported by taowa; "
-                "write the update with operations"
-            )
+        check_common(type(self).__name__, lr, weight_decay, eps, differentiable)
+        check_betas(betas)
         super().__init__(params, {
             "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
             "amsgrad": amsgrad, "maximize": maximize, "foreach": foreach,

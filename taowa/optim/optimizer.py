@@ -9,17 +9,21 @@ from copy import deepcopy
 from itertools import chain
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from taowa.core.grad_mode import enable_grad, no_grad
 from taowa.core.op import Array, op
 from taowa.core.program import flush
 from taowa.core.record import apply_to_nodes
 from taowa.core.tensor import RemovableHandle, Tensor, from_array
+from taowa.ops.precision import wide
 
 __all__ = ["Optimizer", "required"]
 
 RULES: dict[str, type[Optimizer]] = {}
+_global_hooks: dict[str, OrderedDict] = {"step_pre": OrderedDict(), "step_post": OrderedDict()}
 
 
 class _Required:
@@ -44,12 +48,24 @@ def optimizer_step(
     width = len(states) // len(params)
     new_params, new_states = [], []
     for i, (param, grad) in enumerate(zip(params, grads, strict=True)):
-        cast = [n.astype(param.dtype) if n.dtype.kind == "f" else n for n in numbers]
-        state = states[i * width : (i + 1) * width]
-        param, *state = optimizer.update(param, grad, *state, *cast, flags)
-        new_params.append(param)
-        new_states += state
+        old = (param, grad, *states[i * width : (i + 1) * width])
+        values = [_as_real(value) for value in old]
+        dtype = values[0].dtype
+        cast = [n.astype(dtype) if n.dtype.kind == "f" else n for n in numbers]
+        param, *state = optimizer.update(*values, *cast, flags)
+        new_params.append(_as_before(param, old[0]))
+        new_states += map(_as_before, state, old[2:])
     return (*new_params, *new_states)
+
+
+def _as_real(x: Any) -> Any:
+    """Return complex values as pairs of real ones, half types as float32."""
+    return jnp.stack([x.real, x.imag], -1) if jnp.iscomplexobj(x) else wide(x)
+
+
+def _as_before(x: Any, old: Any) -> Any:
+    x = lax.complex(x[..., 0], x[..., 1]) if jnp.iscomplexobj(old) else x
+    return x.astype(old.dtype)
 
 
 class Optimizer:
@@ -106,6 +122,10 @@ class Optimizer:
         """Return the names of the state tensors that the group's options ask for."""
         return self.state_names
 
+    def initial_state(self, param: Tensor, name: str, group: dict[str, Any]) -> np.ndarray:
+        """Return the value of a state tensor before the first step."""
+        return np.zeros(param.shape, param.dtype.np)
+
     @staticmethod
     def update(param: Any, grad: Any, *rest: Any) -> tuple:
         """Return the new parameter and states, as JAX arrays, from states, numbers and flags."""
@@ -152,7 +172,7 @@ class Optimizer:
 
     def _update_group(self, group: dict[str, Any], step: int, params: list[Tensor]) -> None:
         names = self.active_states(group)
-        states = [self._state_of(p, name) for p in params for name in names]
+        states = [self._state_of(p, name, group) for p in params for name in names]
         made = apply_to_nodes(
             optimizer_step.op,
             (params, [p._grad for p in params], states, list(self.numbers(group, step))),
@@ -168,13 +188,13 @@ class Optimizer:
     def _rule_name(cls) -> str:
         return cls.__name__
 
-    def _state_of(self, param: Tensor, name: str) -> Tensor:
-        """Return a state tensor, zeros before the first step (made on the host)."""
+    def _state_of(self, param: Tensor, name: str, group: dict[str, Any]) -> Tensor:
+        """Return a state tensor, its initial value before the first step."""
         state = self.state[param]
         held = state.get(name)
         if held is None:
-            zeros = np.zeros(param.shape, param.dtype.np)
-            held = state[name] = from_array(zeros, device=param.device)
+            value = self.initial_state(param, name, group)
+            held = state[name] = from_array(value, device=param.device)
         return held
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -336,17 +356,43 @@ def _with_boundary(step: Callable) -> Callable:
 
     @functools.wraps(step)
     def bounded(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
-        for hook in list(self._hooks["step_pre"].values()):
-            args, kwargs = hook(self, args, kwargs) or (args, kwargs)
+        args = (self, *args)
+        for hook in _step_hooks(_global_hooks, self._hooks, "step_pre"):
+            args, kwargs = _changed_call(hook(self, args, kwargs), args, kwargs)
         with no_grad():
-            result = step(self, *args, **kwargs)
-        for hook in list(self._hooks["step_post"].values()):
+            result = step(*args, **kwargs)
+        for hook in _step_hooks(self._hooks, _global_hooks, "step_post"):
             hook(self, args, kwargs)
         flush()
         return result
 
     bounded.is_wrapped = True  # type: ignore[attr-defined]
     return bounded
+
+
+def _step_hooks(first: dict[str, Any], second: dict[str, Any], kind: str) -> list[Callable]:
+    return [*first[kind].values(), *second[kind].values()]
+
+
+def _changed_call(result: Any, args: tuple, kwargs: dict[str, Any]) -> tuple:
+    """Return the arguments of a step after a hook has seen them."""
+    if result is None:
+        return args, kwargs
+    if isinstance(result, tuple) and len(result) == 2:
+        return result
+    raise RuntimeError(
+        f"a step hook must return None or a tuple of (new_args, new_kwargs), but got {result}."
+    )
+
+
+def register_optimizer_step_pre_hook(hook: Callable) -> RemovableHandle:
+    """Call `hook(optimizer, args, kwargs)` before each step of every optimiser."""
+    return RemovableHandle(_global_hooks["step_pre"], hook)
+
+
+def register_optimizer_step_post_hook(hook: Callable) -> RemovableHandle:
+    """Call `hook(optimizer, args, kwargs)` after each step of every optimiser."""
+    return RemovableHandle(_global_hooks["step_post"], hook)
 
 
 Optimizer.step = _with_boundary(Optimizer.step)  # type: ignore[method-assign]

@@ -7,6 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from taowa.optim.optimizer import Optimizer, as_number, check_number
+from taowa.optim.rule import check_common
 
 __all__ = ["SGD"]
 
@@ -53,16 +54,10 @@ class SGD(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
     ):
-        check_number("learning rate", lr, as_number(lr) >= 0)
+        check_common("SGD", lr, weight_decay, differentiable=differentiable)
         check_number("momentum value", momentum, momentum >= 0)
-        check_number("weight_decay value", weight_decay, weight_decay >= 0)
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
-        if differentiable:
-            raise NotImplementedError(
-                "SGD(differentiable=True) is not supported by taowa; "
-                "write the update with operations"
-            )
         super().__init__(params, {
             "lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay,
             "nesterov": nesterov, "maximize": maximize, "foreach": foreach,
