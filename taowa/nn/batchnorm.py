@@ -13,7 +13,7 @@ from taowa.nn.module import Module
 from taowa.nn.parameter import Parameter
 from taowa.ops.creation import empty, ones, zeros
 
-__all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d"]
+__all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm"]
 
 
 class _BatchNorm(Module):
@@ -188,3 +188,80 @@ class BatchNorm3d(_BatchNorm):
     """
 
     _ranks = (5,)
+
+
+class SyncBatchNorm(_BatchNorm):
+    """Normalise each channel over the batch; on one device, nothing needs to be synchronised.
+
+    Args:
+        num_features: Channels C.
+        eps: Added to the variance.
+        momentum: Weight of the new observation, in (0, 1]; `None` = cumulative mean.
+        affine: Whether to learn a scale and a shift for each channel.
+        track_running_stats: Whether to keep running statistics for evaluation.
+        process_group: Accepted and kept.
+        bias: Whether the affine part has a shift.
+
+    Shape:
+        input `(N, C, *)` -> output of the same shape
+
+    Example:
+        >>> import taowa
+        >>> SyncBatchNorm(2)(taowa.ones(3, 2)).shape
+        torch.Size([3, 2])
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        process_group: Any = None,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ):
+        super().__init__(
+            num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias
+        )
+        self.process_group = process_group
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.ndim < 2:
+            raise ValueError(f"expected at least 2D input (got {input.ndim}D input)")
+        if input.shape[1] == 0:
+            raise ValueError("SyncBatchNorm number of input channels should be non-zero")
+
+    @classmethod
+    def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:
+        """Return the module with each batch norm in it replaced, parameters and state shared.
+
+        Args:
+            module: A batch norm, or a network with some; changed in place.
+            process_group: Kept by the new norms.
+
+        Example:
+            >>> from taowa import nn
+            >>> SyncBatchNorm.convert_sync_batchnorm(nn.Sequential(BatchNorm1d(2)))
+            Sequential(
+              (0): SyncBatchNorm(2, eps=1e-05, momentum=0.1, affine=True, bias=True, \
+track_running_stats=True)
+            )
+        """
+        converted = module
+        if isinstance(module, BatchNorm1d | BatchNorm2d | BatchNorm3d | SyncBatchNorm):
+            converted = SyncBatchNorm(
+                module.num_features, module.eps, module.momentum, module.affine,
+                module.track_running_stats, process_group, bias=module.bias is not None,
+            )  # fmt: skip
+            for name, parameter in module._parameters.items():
+                setattr(converted, name, parameter)
+            for name, buffer in module._buffers.items():
+                setattr(converted, name, buffer)
+            converted.training = module.training
+        for name, child in module.named_children():
+            converted.add_module(name, cls.convert_sync_batchnorm(child, process_group))
+        return converted

@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from taowa.core.tensor import Tensor, from_array
+from taowa.core.device import present
+from taowa.core.size import Size
+from taowa.core.storage import Storage
+from taowa.core.tensor import Tensor, from_array, wrap_storage
 from taowa.dtypes import get_default_dtype
 
-__all__ = ["Buffer", "Parameter"]
+__all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter"]
 
 
 class _ParameterMeta(type):
@@ -115,5 +118,188 @@ class Buffer(Tensor, metaclass=_BufferMeta):
         return marked
 
 
-def _empty() -> Tensor:
-    return from_array(np.empty(0, get_default_dtype().np))
+def _empty(device: Any = None, dtype: Any = None) -> Tensor:
+    array = np.empty(0, (dtype or get_default_dtype()).np)
+    return from_array(array, device=None if device is None else present(device))
+
+
+class UninitializedTensorMixin:
+    """What parameters and buffers have in common while their shape is not known.
+
+    They have an element type and a device, and can be given others; all else waits for
+    `materialize`.
+    """
+
+    cls_to_become: type[Tensor]
+    requires_grad: bool
+
+    @property
+    def _storage(self) -> Storage:
+        name = type(self).__name__
+        raise ValueError(
+            f"Attempted to use an uninitialized parameter ({name}). This error happens when you "
+            f"are using a `LazyModule` or explicitly manipulating `torch.nn.parameter.{name}` "
+            "objects. When using LazyModules Call `forward` with a dummy batch to initialize the "
+            "parameters before calling torch functions"
+        )
+
+    @_storage.setter
+    def _storage(self, storage: Storage) -> None:
+        self.__dict__["_storage"] = storage
+
+    @property
+    def _aval(self) -> Any:
+        return self.__dict__["_storage"].node.aval
+
+    @property
+    def shape(self) -> Size:
+        """Raise: there is none yet."""
+        raise RuntimeError(
+            "Can't access the shape of an uninitialized parameter or buffer. This error usually "
+            "happens in `load_state_dict` when trying to load an uninitialized parameter into an "
+            "initialized one. Call `forward` to initialize the parameters before accessing their "
+            "attributes."
+        )
+
+    @property
+    def data(self) -> Tensor:
+        """An empty tensor of the element type and on the device to come."""
+        return wrap_storage(self.__dict__["_storage"], None)
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        # What replaces the empty tensor may itself still be without a shape.
+        self._storage = value.__dict__["_storage"]
+
+    def materialize(self, shape: tuple[int, ...], device: Any = None, dtype: Any = None) -> None:
+        """Become a tensor of that shape, its values undefined.
+
+        Args:
+            device: Another device than was asked for at first.
+            dtype: Another element type.
+        """
+        old: Any = self.data
+        kind = old.dtype if dtype is None else dtype
+        place = old.device if device is None else present(device)
+        self._storage = from_array(np.zeros(shape, kind.np), device=place)._storage
+        self.__class__ = self.cls_to_become  # type: ignore[assignment]
+
+    def to(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the same, still without a shape, of another element type or on another device."""
+        empty: Any = self.data
+        return self._like(empty.to(*args, **kwargs))
+
+    def _like(self, empty: Tensor) -> Any:
+        made = Tensor._make_subclass(type(self), empty, self.requires_grad)
+        marks = {k: v for k, v in self.__dict__.items() if k in ("persistent", "_is_buffer")}
+        made.__dict__.update(marks)
+        return made
+
+    def detach(self) -> Any:
+        """Return itself: there is nothing on the tape."""
+        return self
+
+    def copy_(self, src: Any, non_blocking: bool = False) -> Any:
+        """Return itself: only a tensor without a shape can be copied here.
+
+        Raises:
+            RuntimeError: if `src` has a shape.
+        """
+        if not is_lazy(src):
+            raise RuntimeError("cannot copy values into a tensor without a shape: materialize it")
+        return self
+
+    def share_memory_(self) -> Any:
+        """Raise: there is no memory yet."""
+        raise RuntimeError(
+            "Can't share memory on an uninitialized parameter or buffer. Call `forward` to "
+            "initialize the parameters before calling `module.share_memory()`."
+        )
+
+    def __repr__(self, **kwargs: Any) -> str:
+        return f"<{type(self).__name__}>"
+
+    def __deepcopy__(self, memo: dict) -> Any:
+        if id(self) not in memo:
+            memo[id(self)] = self._like(self.data)
+        return memo[id(self)]
+
+    def __reduce_ex__(self, protocol: Any) -> tuple:
+        return type(self), (self.requires_grad, None, self.data.dtype)
+
+
+def _converting(name: str) -> Any:
+    def convert(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return self._like(getattr(self.data, name)(*args, **kwargs))
+
+    convert.__name__ = name
+    convert.__doc__ = f"Return the same, still without a shape, after `{name}`."
+    return convert
+
+
+for _name in ("bfloat16", "char", "cpu", "cuda", "double", "float", "half", "int", "long", "short"):
+    setattr(UninitializedTensorMixin, _name, _converting(_name))
+
+
+class UninitializedParameter(UninitializedTensorMixin, Parameter):  # type: ignore[misc]
+    """Stand for a parameter whose shape the first batch will tell.
+
+    Args:
+        requires_grad: Whether `backward` will compute a gradient for it.
+
+    Example:
+        >>> weight = UninitializedParameter()
+        >>> weight
+        <UninitializedParameter>
+        >>> weight.materialize((2, 3))
+        >>> weight.shape
+        torch.Size([2, 3])
+    """
+
+    cls_to_become = Parameter
+
+    def __new__(
+        cls, requires_grad: bool = True, device: Any = None, dtype: Any = None
+    ) -> UninitializedParameter:
+        """Return a parameter without a shape."""
+        return Tensor._make_subclass(cls, _empty(device, dtype), requires_grad)
+
+
+class UninitializedBuffer(UninitializedTensorMixin, Tensor):  # type: ignore[misc]
+    """Stand for a buffer whose shape the first batch will tell.
+
+    Args:
+        persistent: Whether the buffer is part of the module's `state_dict`.
+
+    Example:
+        >>> mean = UninitializedBuffer()
+        >>> mean.materialize((3,))
+        >>> mean.shape
+        torch.Size([3])
+    """
+
+    cls_to_become = Tensor
+    persistent: bool
+
+    def __new__(
+        cls,
+        requires_grad: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+        persistent: bool = True,
+    ) -> UninitializedBuffer:
+        """Return a buffer without a shape."""
+        made = Tensor._make_subclass(cls, _empty(device, dtype), requires_grad)
+        made.persistent = persistent
+        made._is_buffer = True
+        return made
+
+
+def is_lazy(param: Any) -> bool:
+    """Return whether a tensor's shape is not known yet.
+
+    Example:
+        >>> is_lazy(UninitializedBuffer())
+        True
+    """
+    return isinstance(param, UninitializedTensorMixin)

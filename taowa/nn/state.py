@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from taowa.core.grad_mode import no_grad
 from taowa.core.tensor import Tensor
 from taowa.nn.hooks import RemovableHandle, register
-from taowa.nn.parameter import Parameter
+from taowa.nn.parameter import Parameter, is_lazy
 from taowa.nn.registry import Registry
 
 __all__: list[str] = []
@@ -276,6 +276,8 @@ class State(Registry):
                 f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like '
                 f"object from checkpoint but received {type(value)}"
             ]
+        if is_lazy(tensor) and is_lazy(value):
+            return []  # there is nothing in either
         if len(tensor.shape) == 0 and tuple(value.shape) == (1,):
             value = value.reshape(())  # files from before there were scalars have one element
         if value.shape != tensor.shape:
