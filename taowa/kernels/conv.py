@@ -62,7 +62,7 @@ def is_wanted(x: Any, method: str) -> bool:
 
 def is_quicker(shape: tuple, weight_shape: tuple, geometry: Geometry) -> bool:
     """Return whether the kernels beat XLA."""
-    return _suits_winograd(geometry) and min(weight_shape[:2]) >= 8 and min(shape) > 0
+    return geometry.groups == 1 and min(shape) > 0
 
 
 def _suits_winograd(geometry: Geometry) -> bool:
@@ -118,7 +118,7 @@ def _define(name: str, reference: Callable, result_shape: Callable) -> Primitive
 
     def lower(context: Any, a: Any, b: Any, *, geometry: Geometry) -> Any:
         rule = jax.ffi.ffi_lowering(f"taowa.{name}")
-        return rule(context, a, b, window=geometry.window())
+        return rule(context, a, b, window=geometry.window(), winograd=_suits_winograd(geometry))
 
     primitive.def_abstract_eval(shape_of)
     primitive.def_impl(lambda a, b, **static: jax.jit(partial(primitive.bind, **static))(a, b))

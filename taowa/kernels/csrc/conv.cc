@@ -1,5 +1,6 @@
 // What XLA calls for convolutions. Images are (batch, height, width, channels).
 
+#include "conv_direct.h"
 #include "conv_shape.h"
 #include "handler.h"
 #include "winograd.h"
@@ -22,25 +23,28 @@ ffi::Error Outcome(bool has_memory) {
   return ffi::Error(ffi::ErrorCode::kResourceExhausted, "no memory for a convolution");
 }
 
-ffi::Error ConvForward(ffi::ThreadPool pool, Images x, Images w, ImagesOut y, Window window) {
+ffi::Error ConvForward(ffi::ThreadPool pool, Images x, Images w, ImagesOut y, Window window,
+                       bool winograd) {
   const PoolThreads threads(pool);
   const ConvShape s = ShapeOf(x.dimensions(), w.dimensions(), y->dimensions(), window);
-  return Outcome(winograd_kernels().forward(x.typed_data(), w.typed_data(), y->typed_data(), s,
-                                            threads.threads()));
+  const auto run = winograd ? winograd_kernels().forward : direct_kernels().forward;
+  return Outcome(run(x.typed_data(), w.typed_data(), y->typed_data(), s, threads.threads()));
 }
 
-ffi::Error ConvInput(ffi::ThreadPool pool, Images dy, Images w, ImagesOut dx, Window window) {
+ffi::Error ConvInput(ffi::ThreadPool pool, Images dy, Images w, ImagesOut dx, Window window,
+                     bool winograd) {
   const PoolThreads threads(pool);
   const ConvShape s = ShapeOf(dx->dimensions(), w.dimensions(), dy.dimensions(), window);
-  return Outcome(winograd_kernels().input(dy.typed_data(), w.typed_data(), dx->typed_data(), s,
-                                          threads.threads()));
+  const auto run = winograd ? winograd_kernels().input : direct_kernels().input;
+  return Outcome(run(dy.typed_data(), w.typed_data(), dx->typed_data(), s, threads.threads()));
 }
 
-ffi::Error ConvWeight(ffi::ThreadPool pool, Images x, Images dy, ImagesOut dw, Window window) {
+ffi::Error ConvWeight(ffi::ThreadPool pool, Images x, Images dy, ImagesOut dw, Window window,
+                      bool winograd) {
   const PoolThreads threads(pool);
   const ConvShape s = ShapeOf(x.dimensions(), dw->dimensions(), dy.dimensions(), window);
-  return Outcome(winograd_kernels().weight(x.typed_data(), dy.typed_data(), dw->typed_data(), s,
-                                           threads.threads()));
+  const auto run = winograd ? winograd_kernels().weight : direct_kernels().weight;
+  return Outcome(run(x.typed_data(), dy.typed_data(), dw->typed_data(), s, threads.threads()));
 }
 
 TAOWA_HANDLER("taowa.conv_forward", ConvForward,
@@ -49,21 +53,24 @@ TAOWA_HANDLER("taowa.conv_forward", ConvForward,
                   .Arg<Images>()      // x
                   .Arg<Images>()      // w
                   .Ret<Images>()      // y
-                  .Attr<Window>("window"));
+                  .Attr<Window>("window")
+                  .Attr<bool>("winograd"));
 TAOWA_HANDLER("taowa.conv_input", ConvInput,
               ffi::Ffi::Bind()
                   .Ctx<ffi::ThreadPool>()
                   .Arg<Images>()      // dy
                   .Arg<Images>()      // w
                   .Ret<Images>()      // dx
-                  .Attr<Window>("window"));
+                  .Attr<Window>("window")
+                  .Attr<bool>("winograd"));
 TAOWA_HANDLER("taowa.conv_weight", ConvWeight,
               ffi::Ffi::Bind()
                   .Ctx<ffi::ThreadPool>()
                   .Arg<Images>()      // x
                   .Arg<Images>()      // dy
                   .Ret<Images>()      // dw
-                  .Attr<Window>("window"));
+                  .Attr<Window>("window")
+                  .Attr<bool>("winograd"));
 
 }  // namespace
 }  // namespace taowa
