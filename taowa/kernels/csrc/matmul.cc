@@ -6,24 +6,31 @@ namespace taowa {
 namespace {
 
 using Operand = ffi::Buffer<ffi::F32>;
-using Result = ffi::Result<ffi::Buffer<ffi::F32>>;
 
-// a: (m, k), or (k, m) if transpose_a; b: (k, n), or (n, k) if transpose_b; c: (m, n).
-ffi::Error Multiply(ffi::ThreadPool pool, Operand a, Operand b, Result c, bool transpose_a,
-                    bool transpose_b) {
+// a: (m, k), or (k, m) if transpose_a; b: (k, n), or (n, k) if transpose_b; c: (m, n); all of them
+// with the same leading dimension, or none, for a batch of products.
+ffi::Error Multiply(ffi::ThreadPool pool, Operand a, Operand b, ffi::Result<Operand> c,
+                    bool transpose_a, bool transpose_b) {
   const auto a_sizes = a.dimensions(), b_sizes = b.dimensions(), c_sizes = c->dimensions();
+  const size_t rank = c_sizes.size();
+  if ((rank != 2 && rank != 3) || a_sizes.size() != rank || b_sizes.size() != rank) {
+    return ffi::Error::InvalidArgument("taowa.matmul: operands are matrices or batches of them");
+  }
+  const int64_t m = c_sizes[rank - 2], n = c_sizes[rank - 1];
+  const int64_t k = a_sizes[transpose_a ? rank - 2 : rank - 1];
+  const bool fits = a_sizes[transpose_a ? rank - 1 : rank - 2] == m &&
+                    b_sizes[transpose_b ? rank - 2 : rank - 1] == n &&
+                    b_sizes[transpose_b ? rank - 1 : rank - 2] == k &&
+                    (rank == 2 || (a_sizes[0] == c_sizes[0] && b_sizes[0] == c_sizes[0]));
+  if (!fits) return ffi::Error::InvalidArgument("taowa.matmul: sizes do not fit");
   Product product;
-  product.m = c_sizes[0];
-  product.n = c_sizes[1];
-  product.k = a_sizes[transpose_a ? 0 : 1];
-  product.a = a.typed_data();
-  product.a_row = transpose_a ? 1 : product.k;
-  product.a_column = transpose_a ? product.m : 1;
-  product.b = b.typed_data();
-  product.b_row = transpose_b ? 1 : product.n;
-  product.b_column = transpose_b ? product.k : 1;
+  product.batch = rank == 3 ? c_sizes[0] : 1;
+  product.m = m;
+  product.n = n;
+  product.k = k;
+  product.a = {a.typed_data(), transpose_a ? 1 : k, transpose_a ? m : 1};
+  product.b = {b.typed_data(), transpose_b ? 1 : n, transpose_b ? k : 1};
   product.c = c->typed_data();
-  (void)b_sizes;
   PoolThreads threads(pool);
   if (!matmul_kernels().multiply(product, threads.threads())) {
     return ffi::Error(ffi::ErrorCode::kResourceExhausted, "taowa.matmul: no memory");
@@ -36,7 +43,7 @@ TAOWA_HANDLER("taowa.matmul", Multiply,
                   .Ctx<ffi::ThreadPool>()
                   .Arg<Operand>()
                   .Arg<Operand>()
-                  .Ret<ffi::Buffer<ffi::F32>>()
+                  .Ret<Operand>()
                   .Attr<bool>("transpose_a")
                   .Attr<bool>("transpose_b"));
 

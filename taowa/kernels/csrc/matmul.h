@@ -10,14 +10,16 @@
 
 namespace taowa {
 
-// c = a b for matrices of m x k and k x n, with one step between the rows and one between the
-// columns of each operand (so that either may be transposed); c is dense, row by row.
+// Steps from row to row and from column to column; at least one of them is 1.
+struct Matrix {
+  const float* data;
+  int64_t row, column;
+};
+
+// c = a b, `batch` times: a is m x k, b is k x n; c and the batches are dense, row by row.
 struct Product {
-  int64_t m, n, k;
-  const float* a;
-  int64_t a_row, a_column;
-  const float* b;
-  int64_t b_row, b_column;
+  int64_t batch, m, n, k;
+  Matrix a, b;
   float* c;
 };
 
