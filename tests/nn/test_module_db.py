@@ -10,9 +10,9 @@ from tests.nn.module_samples import module_infos
 NAMES = sorted(module_infos())
 HERE = [name for name in NAMES if hasattr(nn, name)]
 MISSING = {
-    "CTCLoss", "FractionalMaxPool2d", "FractionalMaxPool3d", "GRU", "GRUCell", "LSTM", "LSTMCell",
+    "CTCLoss", "FractionalMaxPool2d", "FractionalMaxPool3d",
     "LazyConv1d", "LazyConv2d", "LazyConv3d", "LazyConvTranspose1d", "LazyConvTranspose2d",
-    "LazyConvTranspose3d", "LinearCrossEntropyLoss", "MultiheadAttention", "RNN", "RNNCell",
+    "LazyConvTranspose3d", "LinearCrossEntropyLoss", "MultiheadAttention",
     "Transformer", "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer",
 }  # fmt: skip
 ERRORS = [name for name in HERE if module_infos()[name].module_error_inputs_func]

@@ -1,5 +1,6 @@
 """From PyTorch's arguments to taowa's, and the comparison of what came out."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -46,6 +47,9 @@ def mapped(tree: Any, leaf: Callable[[Any], Any]) -> Any:
     """Apply `leaf` to everything in nested lists, tuples and mappings."""
     if isinstance(tree, tuple | list):
         items = [mapped(item, leaf) for item in tree]
+        if isinstance(tree, torch.nn.utils.rnn.PackedSequence) and items[0] is not None:
+            library = taowa if isinstance(items[0], taowa.Tensor) else torch
+            return library.nn.utils.rnn.PackedSequence(*items)
         return items if isinstance(tree, list) else tuple(items)
     if isinstance(tree, torch.Size):
         return tuple(tree)
@@ -97,6 +101,9 @@ def _to_taowa(value: Any) -> Any:
         return getattr(taowa, str(value).removeprefix("torch."))
     if isinstance(value, torch.device):
         return taowa.device(str(value))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):  # a layer's options
+        fields = {f.name: _to_taowa(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return getattr(taowa.nn, type(value).__name__)(**fields)
     if isinstance(value, torch.Generator):
         raise NotImplementedError("generators")
     return value
