@@ -1,6 +1,7 @@
 """Optimisers and learning-rate schedulers with PyTorch's names."""
 
 from taowa.optim import lr_scheduler as lr_scheduler
+from taowa.optim import swa_utils as swa_utils
 from taowa.optim.adadelta import *
 from taowa.optim.adafactor import *
 from taowa.optim.adagrad import *
