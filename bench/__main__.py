@@ -1,10 +1,10 @@
-"""Run all measurements: `python -m bench [engine|steps|memory|leaks]`."""
+"""Run all measurements: `python -m bench [engine|steps|memory|checkpoint|leaks]`."""
 
 import importlib
 import os
 import sys
 
-NAMES = ("engine", "steps", "memory", "leaks")
+NAMES = ("engine", "steps", "memory", "checkpoint", "leaks")
 
 
 def main():
