@@ -13,7 +13,13 @@ from taowa.core.op import Array, Scalar, op
 from taowa.core.tensor import Tensor
 from taowa.ops.tensor_factory import tensor as make_tensor
 
-__all__ = ["clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm"]
+__all__ = [
+    "clip_grad_norm",
+    "clip_grad_norm_",
+    "clip_grad_value_",
+    "clip_grads_with_norm_",
+    "get_total_norm",
+]
 
 
 @op
@@ -162,6 +168,32 @@ def clip_grad_norm_(
     total = get_total_norm(_gradients(chosen), norm_type, error_if_nonfinite, foreach)
     clip_grads_with_norm_(chosen, max_norm, total, foreach)
     return total
+
+
+def clip_grad_norm(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """Do what `clip_grad_norm_` does, under its old name, and warn.
+
+    Example:
+        >>> import warnings
+        >>> import taowa
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("ignore")
+        ...     clip_grad_norm([taowa.ones(2, requires_grad=True)], 1.0)
+        tensor(0.)
+    """
+    warnings.warn(
+        "`torch.nn.utils.clip_grad_norm` is now deprecated in favor of "
+        "`torch.nn.utils.clip_grad_norm_`.",
+        FutureWarning,
+        stacklevel=2,
+    )
+    return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
 
 
 @no_grad()
