@@ -71,7 +71,8 @@ def recurrent_layer(
     _require_layer(arrays, cell.num_gates)
     x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, weight_hr = _wide(*arrays.values())
     rows = product(as_rows(x), weight_ih.T)
-    x = (rows if bias_ih is None else rows + bias_ih).reshape(*x.shape[:2], -1)  # (T, B, G)
+    rows = rows if bias_ih is None else rows + bias_ih
+    x = rows.reshape(*x.shape[:2], len(weight_ih))  # (T, B, G)
     alive = None if batch_sizes is None else alive_steps(batch_sizes, x.shape[1])
     step = _step(cell, weight_hh.T, bias_hh, None if weight_hr is None else weight_hr.T)
     (h, c), (output, kept) = lax.scan(step, (h0, c0), (x, alive), reverse=is_reverse)
@@ -141,9 +142,8 @@ class _Backward:
         self.is_reverse = is_reverse
         self.x, self.h0, self.c0, *self.weights = _wide(*arrays)
         self.kept = tuple(outputs[3 if cell.has_memory else 2 :])
-        steps, batch_size = self.x.shape[:2]
-        self.alive = None if batch_sizes is None else alive_steps(batch_sizes, batch_size)
-        self.size = (steps * batch_size, -1)
+        is_packed = batch_sizes is not None
+        self.alive = alive_steps(batch_sizes, self.x.shape[1]) if is_packed else None
         self.output = wide(outputs[0])
         self.h = _before(self.output, self.h0, is_reverse, self.alive)
         cells = self.kept[1] if cell.has_memory else None
@@ -161,8 +161,7 @@ class _Backward:
         (dh, dc), (da, extra, dy) = lax.scan(
             self.step, (dh, dc), given, length=len(self.x), reverse=not self.is_reverse
         )
-        dx = self.cell.towards_x(da, extra).reshape(self.size)
-        da = da.reshape(self.size)
+        dx, da = as_rows(self.cell.towards_x(da, extra)), as_rows(da)
         return [
             product(dx, weight_ih).reshape(self.x.shape), dh, dc,
             product(dx.T, as_rows(self.x)), product(da.T, as_rows(self.h)),
