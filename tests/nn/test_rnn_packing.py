@@ -85,7 +85,7 @@ def test_packing_lists():
 
 def test_packed_sequences_change_their_type():
     sequences = [torch.tensor([1.5, 2]), torch.tensor([3.0, 1, 2])]
-    theirs = THEIRS.pack_sequence(sequences, enforce_sorted=False)
+    theirs: Any = THEIRS.pack_sequence(sequences, enforce_sorted=False)
     mine: Any = MINE.pack_sequence(ours(sequences), enforce_sorted=False)
     for name in ("double", "float", "half", "long", "int", "short", "char", "byte", "cpu"):
         same_packed(getattr(theirs, name)(), getattr(mine, name)())
