@@ -53,7 +53,7 @@ class Embedding(Module):
         super().__init__()
         self.num_embeddings = num_embeddings
         self.embedding_dim = embedding_dim
-        self.padding_idx = _positive_row(padding_idx, num_embeddings)
+        self.padding_idx = positive_row(padding_idx, num_embeddings)
         self.max_norm = max_norm
         self.norm_type = norm_type
         self.scale_grad_by_freq = scale_grad_by_freq
@@ -135,7 +135,16 @@ class Embedding(Module):
         )  # fmt: skip
 
 
-def _positive_row(row: int | None, num_rows: int) -> int | None:
+def positive_row(row: int | None, num_rows: int) -> int | None:
+    """Return a row counted from the front.
+
+    Raises:
+        AssertionError: if there is no such row.
+
+    Example:
+        >>> positive_row(-1, 10)
+        9
+    """
     if row is None:
         return None
     if not -num_rows <= row < num_rows:

@@ -108,11 +108,24 @@ def embedding(
     num_rows = weight._aval.shape[0]
     padding_idx = require_padding_index(padding_idx, num_rows)
     if max_norm is not None:
-        with no_grad():
-            weight._write(
-                _renormalized(weight, input, max_norm, num_rows, float(norm_type))._node(), None
-            )
+        shorten_rows_(weight, input, max_norm, norm_type)
     return _embedding(weight, input, num_rows, padding_idx, scale_grad_by_freq)
+
+
+def shorten_rows_(weight: Tensor, indices: Tensor, max_norm: float, norm_type: float) -> None:
+    """Shorten a table's rows in use that are longer than `max_norm`, in place.
+
+    Example:
+        >>> import taowa
+        >>> table = taowa.tensor([[3.0, 4.0], [3.0, 4.0]])
+        >>> shorten_rows_(table, taowa.tensor([0]), 1.0, 2)
+        >>> table
+        tensor([[0.6000, 0.8000],
+                [3.0000, 4.0000]])
+    """
+    with no_grad():
+        made = _renormalized(weight, indices, max_norm, weight._aval.shape[0], float(norm_type))
+        weight._write(made._node(), None)
 
 
 def require_padding_index(padding_idx: int | None, num_rows: int) -> int:

@@ -13,6 +13,7 @@ import torch
 import taowa
 from taowa.core.api import INPLACE, METHODS, NAMES
 from tests.samples.by_hand import RECORDS, TESTED_ELSEWHERE, WITHOUT_VALUES, Hand
+from tests.samples.by_hand_layers import LAYER_RECORDS
 from tests.samples.convert import Case
 from tests.samples.opinfo import op_infos, pairs
 
@@ -35,6 +36,9 @@ NAMESPACES = ("nn.functional", "linalg", "fft", "special")
 REORDERED: dict[str, Callable[[Case], Case]] = {
     "einsum": lambda case: Case((case.args[1], *case.args[0]), case.kwargs),
     "nn.functional.embedding": lambda case: Case((*case.args[1::-1], *case.args[2:]), case.kwargs),
+    "nn.functional.embedding_bag": lambda case: Case(
+        (*case.args[1::-1], *case.args[2:]), case.kwargs
+    ),
     "where": lambda case: Case((*case.args[1::-1], *case.args[2:]), case.kwargs),
 }
 
@@ -125,7 +129,8 @@ def has_values(path: str) -> bool:
 
 def hand_record(path: str) -> Hand | None:
     """Return the hand-written record, if there is one."""
-    return RECORDS.get(path) or RECORDS.get(path.removeprefix("Tensor."))
+    name = path.removeprefix("Tensor.")
+    return RECORDS.get(path) or RECORDS.get(name) or LAYER_RECORDS.get(path)
 
 
 def infos(path: str) -> list:
