@@ -72,10 +72,8 @@ def main(names=()):
         rows = rates(m, n, k, transpose_a, transpose_b)
         low, middle, high = np.percentile(rows[:, 0] / rows[:, 2], [25, 50, 75])
         ours, xla, theirs = np.median(rows, axis=0)
-        print(
-            f"{label:24} {ours:8.1f} {xla:8.1f} {theirs:8.1f}   {middle:.2f} ({low:.2f} to {high:.2f})",
-            flush=True,
-        )
+        ratio = f"{middle:.2f} ({low:.2f} to {high:.2f})"
+        print(f"{label:24} {ours:8.1f} {xla:8.1f} {theirs:8.1f}   {ratio}", flush=True)
 
 
 if __name__ == "__main__":

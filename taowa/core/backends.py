@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from taowa.kernels.library import kernels
+
+__all__ = ["cuda", "cudnn", "kernels", "mps"]
+
 
 @dataclass
 class Cudnn:

@@ -21,6 +21,7 @@ import jax
 from jax.experimental import serialize_executable
 
 from taowa.config import config
+from taowa.kernels.library import kernels
 
 SUFFIX = ".program"
 
@@ -51,7 +52,9 @@ def _processor() -> str:
 def _path(text: str) -> Path | None:
     if config.cache_folder is None:
         return None
-    name = hashlib.sha256(f"{_fingerprint()}\n{config.optimization_level}\n{text}".encode())
+    # Asking for the kernels' key also registers them, which a loaded program needs.
+    settings = f"{config.optimization_level} {kernels.key()}"
+    name = hashlib.sha256(f"{_fingerprint()}\n{settings}\n{text}".encode())
     return config.cache_folder / f"{name.hexdigest()}{SUFFIX}"
 
 

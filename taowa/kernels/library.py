@@ -120,6 +120,10 @@ class Kernels:
             warnings.warn(message, stacklevel=2)
         return False
 
+    def key(self) -> str:
+        """Return what compiled programs depend on: whether they call kernels, and which."""
+        return f"kernels {self.isa}" if self._enabled and self.is_available() else "no kernels"
+
     @property
     def enabled(self) -> bool:
         """Whether kernels are wanted; also set by the environment variable `TAOWA_KERNELS=0`."""

@@ -8,8 +8,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
+from jaxlib.mlir import ir
 
 from taowa.kernels.library import kernels
 
@@ -23,8 +25,8 @@ dot_p = Primitive("taowa_dot")
 def dot(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False) -> Any:
     """Return the matrix product over the last two dimensions, in the full precision of its type.
 
-    Differentiable any number of times, and vectorised by `jax.vmap`. Transposing an operand by
-    its flag costs nothing.
+    Differentiable any number of times, and vectorised by `jax.vmap`. Transposing an operand costs
+    nothing on the CPU, neither by its flag nor before the call.
 
     Args:
         a: `(*batch, m, k)`, or `(*batch, k, m)` if `transpose_a`.
@@ -33,13 +35,8 @@ def dot(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False) ->
         `(*batch, m, n)`
     """
     if not _has_kernel(a, b, transpose_a, transpose_b):
-        return _by_xla(a, b, transpose_a, transpose_b)
-    if a.ndim == 2:
-        return dot_p.bind(a, b, transpose_a=transpose_a, transpose_b=transpose_b)
-    batch = a.shape[:-2]
-    a, b = (x.reshape(-1, *x.shape[-2:]) for x in (a, b))
-    result = dot_p.bind(a, b, transpose_a=transpose_a, transpose_b=transpose_b)
-    return result.reshape(*batch, *result.shape[-2:])
+        return _by_xla(a, b, transpose_a=transpose_a, transpose_b=transpose_b)
+    return dot_p.bind(a, b, transpose_a=transpose_a, transpose_b=transpose_b)
 
 
 def _has_kernel(a: Any, b: Any, transpose_a: bool, transpose_b: bool) -> bool:
@@ -54,7 +51,7 @@ def _sizes(a: Any, b: Any, transpose_a: bool, transpose_b: bool) -> tuple[int, i
     return m, b.shape[-2 if transpose_b else -1], k
 
 
-def _by_xla(a: Any, b: Any, transpose_a: bool, transpose_b: bool) -> Any:
+def _by_xla(a: Any, b: Any, *, transpose_a: bool, transpose_b: bool) -> Any:
     batch = tuple(range(a.ndim - 2))
     inner = ((a.ndim - (2 if transpose_a else 1),), (b.ndim - (1 if transpose_b else 2),))
     return lax.dot_general(a, b, (inner, (batch, batch)), precision="highest")
@@ -62,7 +59,7 @@ def _by_xla(a: Any, b: Any, transpose_a: bool, transpose_b: bool) -> Any:
 
 def _shape(a: Any, b: Any, *, transpose_a: bool, transpose_b: bool) -> Any:
     m, n, _ = _sizes(a, b, transpose_a, transpose_b)
-    return jax.core.ShapedArray((*a.shape[:-2], m, n), a.dtype)
+    return ShapedArray((*a.shape[:-2], m, n), a.dtype)
 
 
 def _grad_a(grad: Any, a: Any, b: Any, *, transpose_a: bool, transpose_b: bool) -> Any:
@@ -80,18 +77,18 @@ def _grad_b(grad: Any, a: Any, b: Any, *, transpose_a: bool, transpose_b: bool) 
 def _vectorise(operands: Any, dims: Any, *, transpose_a: bool, transpose_b: bool) -> Any:
     """Vectorise over one more dimension: of one matrix by growing it, else as a batch."""
     (a, b), (a_dim, b_dim) = operands, dims
-    if b_dim is None and a.ndim == 3:
+    if b_dim is None and b.ndim == 2:
         grown, unfold = _grow(a, a_dim, 1 if transpose_a else 0)
         return unfold(dot(grown, b, transpose_a, transpose_b), 0), 0
-    if a_dim is None and b.ndim == 3:
+    if a_dim is None and a.ndim == 2:
         grown, unfold = _grow(b, b_dim, 0 if transpose_b else 1)
         return unfold(dot(a, grown, transpose_a, transpose_b), 1), 1
-    size = (a if a_dim is not None else b).shape[a_dim if a_dim is not None else b_dim]
+    size = b.shape[b_dim] if a_dim is None else a.shape[a_dim]
     a, b = (batching.bdim_at_front(x, d, size) for x, d in ((a, a_dim), (b, b_dim)))
     return dot(a, b, transpose_a, transpose_b), 0
 
 
-def _grow(x: Any, dim: int, axis: int) -> tuple[Any, Any]:
+def _grow(x: Any, dim: Any, axis: int) -> tuple[Any, Any]:
     """Merge a matrix's vectorised dimension into one of its axes; return how to undo it."""
     size = x.shape[dim]
     x = jnp.moveaxis(x, dim, axis)
@@ -114,9 +111,24 @@ _lower_for_xla = mlir.lower_fun(_by_xla, multiple_results=False)
 _lower_for_kernel = jax.ffi.ffi_lowering(TARGET)
 
 
-def _lower_on_cpu(context: Any, a: Any, b: Any, **flags: bool) -> Any:
-    lower = _lower_for_kernel if kernels.is_available() else _lower_for_xla
-    return lower(context, a, b, **flags)
+def _lower_on_cpu(context: Any, a: Any, b: Any, *, transpose_a: bool, transpose_b: bool) -> Any:
+    if not kernels.is_available():
+        flags = {"transpose_a": transpose_a, "transpose_b": transpose_b}
+        return _lower_for_xla(context, a, b, **flags)
+    a, is_swapped_a = _without_transpose(a)
+    b, is_swapped_b = _without_transpose(b)
+    flags = {"transpose_a": transpose_a != is_swapped_a, "transpose_b": transpose_b != is_swapped_b}
+    return _lower_for_kernel(context, a, b, **flags)
+
+
+def _without_transpose(x: ir.Value) -> tuple[ir.Value, bool]:
+    """Return the value of which `x` is the transpose, if it is one, for the kernel to read."""
+    operation = x.owner
+    if isinstance(operation, ir.Block) or operation.name != "stablehlo.transpose":
+        return x, False
+    order = list(ir.DenseI64ArrayAttr(operation.attributes["permutation"]))
+    *batch, row, column = range(len(order))
+    return (operation.operands[0], True) if order == [*batch, column, row] else (x, False)
 
 
 dot_p.def_impl(_apply)
@@ -124,4 +136,4 @@ dot_p.def_abstract_eval(_shape)
 ad.defbilinear(dot_p, _grad_a, _grad_b)
 batching.primitive_batchers[dot_p] = _vectorise
 mlir.register_lowering(dot_p, _lower_for_xla)
-mlir.register_lowering(dot_p, _lower_on_cpu, platform="cpu")
+mlir.register_lowering(dot_p, _lower_on_cpu, platform="cpu", cacheable=False)

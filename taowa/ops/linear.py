@@ -5,17 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import jax.numpy as jnp
-from jax import lax
 
 from taowa.core.op import Array, op
 from taowa.ops.matmul import cannot_multiply, product
 from taowa.ops.precision import HIGHEST, as_rows, require_same_dtype
-
-
-def _contract_last(x: Any, y: Any) -> Any:
-    """Return the products of the last dimensions: `(*a, k), (*b, k) -> (*a, *b)`."""
-    dims = (((x.ndim - 1,), (y.ndim - 1,)), ((), ()))
-    return lax.dot_general(x, y, dims, precision=HIGHEST)
 
 
 @op
@@ -38,7 +31,7 @@ def linear(input: Array, weight: Array, bias: Array | None = None):
                 [4.]])
     """
     _require_linear(input, weight, bias)
-    result = _contract_last(input, weight)
+    result = product(input, weight.T)
     return result if bias is None else result + bias
 
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from taowa.core.api import public
 from taowa.core.op import Array, Scalar, op
+from taowa.kernels.matmul import dot as dot_kernel
 from taowa.ops.precision import HIGHEST, as_rows, require_same_dtype
 
 
@@ -15,6 +16,12 @@ def product(a: Any, b: Any) -> Any:
     """Return the matrix product in the full precision of its type."""
     if a.dtype == bool:
         raise NotImplementedError("\"matmul\" not implemented for 'Bool'")
+    if a.ndim < 2 or b.ndim < 2 or a.dtype != b.dtype:
+        return jnp.matmul(a, b, precision=HIGHEST)
+    if a.shape[:-2] == b.shape[:-2]:
+        return dot_kernel(a, b)
+    if b.ndim == 2:
+        return dot_kernel(as_rows(a), b).reshape(*a.shape[:-1], b.shape[1])
     return jnp.matmul(a, b, precision=HIGHEST)
 
 

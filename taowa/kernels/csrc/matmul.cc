@@ -7,24 +7,28 @@ namespace {
 
 using Operand = ffi::Buffer<ffi::F32>;
 
-// a: (m, k), or (k, m) if transpose_a; b: (k, n), or (n, k) if transpose_b; c: (m, n); all of them
-// with the same leading dimension, or none, for a batch of products.
+// a: (*batch, m, k), or (*batch, k, m) if transpose_a; b: (*batch, k, n), or (*batch, n, k) if
+// transpose_b; c: (*batch, m, n).
 ffi::Error Multiply(ffi::ThreadPool pool, Operand a, Operand b, ffi::Result<Operand> c,
                     bool transpose_a, bool transpose_b) {
   const auto a_sizes = a.dimensions(), b_sizes = b.dimensions(), c_sizes = c->dimensions();
   const size_t rank = c_sizes.size();
-  if ((rank != 2 && rank != 3) || a_sizes.size() != rank || b_sizes.size() != rank) {
+  if (rank < 2 || a_sizes.size() != rank || b_sizes.size() != rank) {
     return ffi::Error::InvalidArgument("taowa.matmul: operands are matrices or batches of them");
   }
   const int64_t m = c_sizes[rank - 2], n = c_sizes[rank - 1];
   const int64_t k = a_sizes[transpose_a ? rank - 2 : rank - 1];
-  const bool fits = a_sizes[transpose_a ? rank - 1 : rank - 2] == m &&
-                    b_sizes[transpose_b ? rank - 2 : rank - 1] == n &&
-                    b_sizes[transpose_b ? rank - 1 : rank - 2] == k &&
-                    (rank == 2 || (a_sizes[0] == c_sizes[0] && b_sizes[0] == c_sizes[0]));
+  bool fits = a_sizes[transpose_a ? rank - 1 : rank - 2] == m &&
+              b_sizes[transpose_b ? rank - 2 : rank - 1] == n &&
+              b_sizes[transpose_b ? rank - 1 : rank - 2] == k;
+  int64_t batch = 1;
+  for (size_t i = 0; i + 2 < rank; ++i) {
+    fits = fits && a_sizes[i] == c_sizes[i] && b_sizes[i] == c_sizes[i];
+    batch *= c_sizes[i];
+  }
   if (!fits) return ffi::Error::InvalidArgument("taowa.matmul: sizes do not fit");
   Product product;
-  product.batch = rank == 3 ? c_sizes[0] : 1;
+  product.batch = batch;
   product.m = m;
   product.n = n;
   product.k = k;
