@@ -150,7 +150,7 @@ def _gradients(
     plan: Plan = node.plan
     ctx = context()
     given = tuple(sorted(arrived))
-    saved_inputs, saved_outputs = plan.saved(wanted)
+    saved_inputs, saved_outputs = plan.saved(wanted, given)
     sources = [node.inputs[i] for i in saved_inputs]
     sources += [_output(ctx, node, i) for i in saved_outputs]
     sources += [arrived[i].node for i in given]
@@ -170,11 +170,14 @@ def _output(ctx: Context, node: Node, index: int) -> Node:
     """Return the node of one output, for a gradient that reads it."""
     if node.plan.aval.__class__ is not tuple:
         return node
-    if node.array is not None:
-        return leaf(node.array[index], node.aval[index])
-    from_parent = projection(node.aval[index], index)
-    edges = (node,) if is_differentiable(node.aval[index]) else None
-    return record(ctx, from_parent, (node,), (), edges)
+    aval = node.aval[index]
+    plan = projection(aval, index)
+    edges = (node,) if is_differentiable(aval) else None
+    if node.array is None:
+        return record(ctx, plan, (node,), (), edges)
+    entry = Node(plan, (), (), edges, aval)
+    entry.array = node.array[index]
+    return entry
 
 
 def _run_hooks(hooks: dict, grad: Tensor) -> Tensor:

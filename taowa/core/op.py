@@ -22,6 +22,7 @@ from taowa import dtypes
 from taowa.core.context import PACKAGE_PREFIX
 from taowa.core.node import Aval
 from taowa.core.plan import SCALAR_TYPES, Plan, avals_of
+from taowa.kernels.library import kernels
 
 Array = Any  # in an op's signature: a tensor outside, a JAX array inside
 Scalar = Any  # in an op's signature: a Python number outside, a 0-dim JAX array inside
@@ -55,6 +56,7 @@ class Op:
             `"float"` (the same, integers to the default floating type) or `None`.
         promoted: Which tensor parameters take part in that.
         numbers: Which tensor parameters may be Python numbers.
+        num_residuals: How many of the body's last outputs only the gradient reads.
         check: Optional function of the inputs giving a 0-dim bool that is true where a *value* is
             bad (an index out of range), and `check_error` the exception that says so.
     """
@@ -76,6 +78,7 @@ class Op:
         self.promote = promote
         self.promoted = self.tensor_names if promoted is None else promoted
         self.numbers = self.tensor_names if numbers is None else numbers
+        self.num_residuals = 0
         self.rule: Rule | None = None
         self.check: Callable | None = None
         self.check_error: Callable | None = None
@@ -107,6 +110,7 @@ def _forget_plans() -> None:
 
 
 dtypes.default_listeners.append(_forget_plans)
+kernels.listeners.append(_forget_plans)
 
 
 class Rule:
@@ -127,7 +131,7 @@ class Rule:
         self, plan: Plan, inputs: list, outputs: list, cotangents: dict, scalars: Any, wanted: tuple
     ) -> tuple:
         """Return the gradients towards the wanted inputs."""
-        call: _Call = plan.fn  # type: ignore[assignment]
+        call: BoundCall = plan.fn  # type: ignore[assignment]
         values = call.arguments(inputs, scalars)
         grads = tuple(cotangents.get(i) for i in range(len(plan.avals)))
         values |= {"grad": grads[0], "grads": grads, "output": outputs[0], "outputs": outputs}
@@ -149,11 +153,12 @@ def _fit(grad: Any, aval: Aval) -> Any:
     return grad.astype(aval.dtype.np)
 
 
-class _Call:
+class BoundCall:
     """The function of a plan: unpack flat inputs, cast them, run the op's body."""
 
     def __init__(self, op: Op, key: tuple):
         self.op = op
+        self.key = key
         statics, self.scalar_kinds, *self.tensor_kinds = key
         self.statics = dict(
             zip([p.name for p in op.params if p.kind == STATIC], statics, strict=True)
@@ -166,6 +171,10 @@ class _Call:
             for one in _as_tuple(kind)
             if one.__class__ is Aval
         ]
+
+    def forget(self) -> None:
+        """Drop the plan of this call, which is bound anew if it is asked for again."""
+        self.op.plans.pop(self.key, None)
 
     def _common_dtype(self) -> dtypes.dtype | None:
         """Return the type to which the promoted tensors are cast."""
@@ -202,6 +211,7 @@ class _Call:
         return values
 
     def __call__(self, arrays: Any, scalars: Any) -> Any:
+        """Run the op's body."""
         return self.op.body(**self.arguments(arrays, scalars))
 
     def flatten_gradients(self, grads: tuple) -> list:
@@ -237,7 +247,7 @@ def _cast_number(value: Any, kind: type, target: dtypes.dtype | None) -> Any:
 
 def _bind(op: Op, key: tuple) -> Plan:
     """Make the plan of a call, tracing the body once; its errors are the user's errors."""
-    call = _Call(op, key)
+    call = BoundCall(op, key)
     kinds = [one for kind in call.tensor_kinds for one in _as_tuple(kind)]
     in_avals = tuple(one for one in kinds if one.__class__ is Aval)
     scalar_types = tuple(one for one in (*kinds, *call.scalar_kinds) if one.__class__ is type)
@@ -253,13 +263,14 @@ def _bind(op: Op, key: tuple) -> Plan:
     return Plan(
         op.name, text if op.is_builtin else None, call, in_avals, aval,
         scalar_types=scalar_types, rule=op.rule, check=op.check and _Check(op, call),
+        num_residuals=op.num_residuals,
     )  # fmt: skip
 
 
 class _Check:
     """The value check of a plan: true where the op's inputs hold a bad value."""
 
-    def __init__(self, op: Op, call: _Call):
+    def __init__(self, op: Op, call: BoundCall):
         self.op = op
         self.call = call
 
@@ -273,7 +284,7 @@ class _Check:
         return self.op.check_error(self.call.kinds | self.call.statics)  # type: ignore[misc]
 
 
-def _require_tensors(op: Op, call: _Call, in_avals: tuple[Aval, ...]) -> None:
+def _require_tensors(op: Op, call: BoundCall, in_avals: tuple[Aval, ...]) -> None:
     """Raise where a Python number stands for a tensor that must be one."""
     given = {name: kind for name, kind in call.kinds.items() if kind.__class__ is type}
     refused = [name for name in given if name not in op.numbers]
@@ -297,7 +308,7 @@ def _require_one_device(op: Op, avals: tuple[Aval, ...]) -> None:
         )
 
 
-def _explain(op: Op, call: _Call, error: Exception) -> Exception:
+def _explain(op: Op, call: BoundCall, error: Exception) -> Exception:
     """Return PyTorch's kind of error for one that JAX raised in a body."""
     if getattr(error, "is_final", False):
         return error
@@ -396,6 +407,7 @@ def op(
     promote: str | None = None,
     promoted: tuple[str, ...] | None = None,
     numbers: tuple[str, ...] | None = None,
+    residuals: int = 0,
 ) -> Any:
     """Register a function on JAX arrays as an operation on tensors.
 
@@ -407,6 +419,8 @@ def op(
         promote: `"same"`, `"float"` or `None`, see `Op`.
         promoted: The parameters that take part in promotion; all tensors by default.
         numbers: The tensor parameters that may be Python numbers; all by default.
+        residuals: How many of the body's last outputs are not results but values that `.backward`
+            reads (it names `outputs`), so that nothing is computed again for the gradient.
 
     Example:
         >>> @op
@@ -418,9 +432,11 @@ def op(
     """
     if body is None:
         return lambda function: op(
-            function, name=name, promote=promote, promoted=promoted, numbers=numbers
-        )
+            function, name=name, promote=promote, promoted=promoted, numbers=numbers,
+            residuals=residuals,
+        )  # fmt: skip
     made = Op(body, name or body.__name__, promote, promoted, numbers)
+    made.num_residuals = residuals
     OPS[made.name] = made
     public: Any = _public(made, _apply_hook[0])
     public.__doc__ = body.__doc__

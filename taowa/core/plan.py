@@ -37,9 +37,12 @@ class Plan:
         "has_gradients",
         "in_avals",
         "index",
+        "is_single",
         "name",
         "nbytes",
+        "num_programs",
         "num_values",
+        "num_visible",
         "rule",
         "scalar_types",
         "text",
@@ -57,6 +60,7 @@ class Plan:
         rule: Any = None,
         check: Callable | None = None,
         index: int | None = None,
+        num_residuals: int = 0,
     ):
         self.name = name
         self.text = text
@@ -68,7 +72,10 @@ class Plan:
         self.check = check
         self.index = index  # of the output that a projection picks
         self.nbytes = sum(a.nbytes for a in self.avals) if index is None else 0
+        self.num_programs = 0  # in memory that contain it
         self.num_values = 1 + len(aval) if isinstance(aval, tuple) else 1
+        self.num_visible = len(self.avals) - num_residuals  # the rest only the gradient reads
+        self.is_single = num_residuals > 0 and self.num_visible == 1
         self.device = self.avals[0].device if self.avals else CPU
         self.has_gradients = any(is_differentiable(a) for a in self.avals)
         # Inputs of types towards which no gradient can flow.
@@ -84,13 +91,14 @@ class Plan:
 
     @property
     def parts(self) -> list[tuple[Plan, Aval, bool]]:
-        """For each of several outputs: the plan that picks it, its aval, whether it has gradients.
+        """For each output handed out: the plan that picks it, its aval, whether it has gradients.
 
         They are no steps of a program: the outputs of a node follow it in a program's numbering.
         """
         if self._parts is None:
             self._parts = [
-                (projection(a, i), a, is_differentiable(a)) for i, a in enumerate(self.avals)
+                (projection(a, i), a, is_differentiable(a))
+                for i, a in enumerate(self.avals[: self.num_visible])
             ]
         return self._parts
 
@@ -102,12 +110,34 @@ class Plan:
         result = self.fn(arrays, scalars)
         return tuple(result) if type(self.aval) is tuple else (result,)
 
-    def saved(self, wanted: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    def saved(
+        self, wanted: tuple[int, ...], given: tuple[int, ...] = ()
+    ) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return which inputs and which outputs the gradient towards `wanted` inputs reads."""
-        if wanted not in self._saved:
-            is_projection = self.index is not None
-            self._saved[wanted] = ((), ()) if is_projection else _values_read(self, wanted)
-        return self._saved[wanted]
+        key = (wanted, self._is_through_residuals(given))
+        found = self._saved.get(key)
+        if found is None:
+            found = ((), ()) if self.index is not None else _values_read(self, wanted, given)
+            self._saved[key] = found
+        return found
+
+    def kept(self, wanted: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return which inputs and outputs a backward pass may still read, of any order."""
+        inputs, outputs = self.saved(wanted)
+        if self.num_visible < len(self.avals):
+            of_higher, _ = self.saved(wanted, tuple(range(len(self.avals))))
+            inputs = tuple(sorted({*inputs, *of_higher}))
+        return inputs, outputs
+
+    def _is_through_residuals(self, given: tuple[int, ...]) -> bool:
+        """Return whether a gradient arrives at a value that a first gradient has read."""
+        return bool(given) and given[-1] >= self.num_visible
+
+    def pull(self, given: tuple[int, ...]) -> Callable:
+        """Return the function that computes gradients from those of the `given` outputs."""
+        if self.rule is None or self._is_through_residuals(given):
+            return _pull_by_vjp
+        return self.rule.pull
 
     def grad_plan(self, wanted: tuple[int, ...], given: tuple[int, ...]) -> Plan:
         """Return the plan of the gradient towards `wanted` inputs from the `given` outputs."""
@@ -117,8 +147,8 @@ class Plan:
         return self._grad_plans[key]
 
     def _make_grad_plan(self, wanted: tuple[int, ...], given: tuple[int, ...]) -> Plan:
-        saved_inputs, saved_outputs = self.saved(wanted)
-        pull = self.rule.pull if self.rule else _pull_by_vjp
+        saved_inputs, saved_outputs = self.saved(wanted, given)
+        pull = self.pull(given)
         num_saved = len(saved_inputs) + len(saved_outputs)
 
         def fn(arrays: Arrays, scalars: Arrays) -> Any:
@@ -170,10 +200,13 @@ def _conj(value: Any) -> Any:
     return jnp.conj(value) if jnp.iscomplexobj(value) else value
 
 
-def _values_read(plan: Plan, wanted: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _values_read(
+    plan: Plan, wanted: tuple[int, ...], given: tuple[int, ...]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Find what the traced gradient reads, by walking its equations backwards."""
-    given = tuple(i for i, a in enumerate(plan.avals) if is_differentiable(a))
-    pull = plan.rule.pull if plan.rule else _pull_by_vjp
+    pull = plan.pull(given)
+    count = len(plan.avals) if pull is _pull_by_vjp else plan.num_visible
+    given = tuple(i for i, a in enumerate(plan.avals[:count]) if is_differentiable(a))
 
     def gradient(inputs: list, outputs: list, cotangents: list, numbers: list) -> tuple:
         arrived = dict(zip(given, cotangents, strict=True))
@@ -260,7 +293,7 @@ def record(
 
 
 def project(ctx: Context, parent: Node) -> list[Node]:
-    """Return one node for each output of a node with several."""
+    """Return one node for each output that a node with several hands out."""
     inputs = (parent,)
     edges = inputs if parent.edges else parent.edges  # None and FREED are handed on
     made = [

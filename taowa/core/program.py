@@ -24,6 +24,7 @@ from taowa.core.liveness import (
     wanted_inputs,
 )
 from taowa.core.node import FREED, Aval, Node
+from taowa.core.op import BoundCall
 from taowa.core.plan import SCALAR_TYPES, Plan
 
 _lock = threading.RLock()
@@ -101,7 +102,7 @@ class Work:
 
     def _save(self, node: Node) -> None:
         """Make outputs of the values that the node's backward pass will read."""
-        inputs, outputs = node.plan.saved(wanted_inputs(node))
+        inputs, outputs = node.plan.kept(wanted_inputs(node))
         for i in inputs:
             source = node.inputs[i]
             if source.place >= 0:
@@ -132,8 +133,7 @@ class Work:
         heirs = [self._heir(leaf, next_values, rest) for _, leaf in retired]
         for k, (_, leaf) in enumerate(retired):
             if heirs[k] is None:
-                heirs[k] = next((n for n, aval in rest.items() if aval is leaf.aval), None)
-                rest.pop(heirs[k], None)
+                heirs[k] = _first_of(leaf.aval, rest)
         donated = tuple(i for (i, _), heir in zip(retired, heirs, strict=True) if heir is not None)
         return (*(heir for heir in heirs if heir is not None), *rest), donated
 
@@ -199,6 +199,15 @@ class Work:
             node.place, node.uses = UNSEEN, 0
 
 
+def _first_of(aval: Aval, rest: dict[int, Aval]) -> int | None:
+    """Take the number of the first value of that aval from `rest`."""
+    for number, one in rest.items():
+        if one is aval:
+            del rest[number]
+            return number
+    return None
+
+
 def _stand_in(leaf: Node, array: Any) -> Node:
     """Return a leaf with a copy of the buffer, for one that others still read."""
     copy = Node(None, (), (), None, leaf.aval)
@@ -242,6 +251,13 @@ class Program:
     def plans(self) -> list[Plan]:
         """Return the plans of all steps, in order."""
         return [step for step in self.steps if step.__class__ is Plan]
+
+    def hold_plans(self, change: int) -> None:
+        """Count this program among its plans' users; plans without users are forgotten."""
+        for plan in set(self.plans()):
+            plan.num_programs += change
+            if plan.num_programs == 0 and isinstance(plan.fn, BoundCall):
+                plan.fn.forget()
 
     def text(self) -> str | None:
         """Return the key as text that is the same in every process, `None` if there is none."""
@@ -383,8 +399,9 @@ def _find(work: Work) -> Program:
     if program is None:
         program = Program(work, key)
         _programs[key] = program
+        program.hold_plans(1)
         while len(_programs) > config.max_programs:
-            _programs.popitem(last=False)
+            _programs.popitem(last=False)[1].hold_plans(-1)
     else:
         _programs.move_to_end(key)
     return program

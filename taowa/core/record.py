@@ -84,6 +84,8 @@ def record_call(
     made: Any = record(ctx, plan, tuple(nodes), numbers, tape)
     if plan.num_values > 1:
         made = project(ctx, made)
+        if plan.is_single:
+            made = made[0]
     if ctx.is_eager:
         flush(ctx)
     return made

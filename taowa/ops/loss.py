@@ -229,7 +229,7 @@ def nll_loss(
     return _nll_loss(input, target, weight, num_classes_of(input), ignore_index, reduction)
 
 
-@op(name="cross_entropy_loss")
+@op(name="cross_entropy_loss", residuals=1)
 def _cross_entropy(
     input: Array,
     target: Array,
@@ -251,7 +251,7 @@ def _cross_entropy(
         terms = jnp.where(target == ignore_index, jnp.zeros_like(terms), terms)
         smooth = _reduced_by_weight(terms, weights, reduction)
         loss = (1 - amount) * loss + amount / num_classes * smooth
-    return loss.astype(input.dtype)
+    return loss.astype(input.dtype), logs
 
 
 _cross_entropy.check(_out_of_bounds)(_is_out_of_bounds)
@@ -262,9 +262,9 @@ def _along_classes(weight: Any, logs: Any) -> Any:
 
 
 @_cross_entropy.backward
-def _(grad, input, target, weight, label_smoothing, num_classes, ignore_index, reduction):
-    dim = _class_dim(input)
-    logs = log_softmax_of(input, dim)
+def _(grad, target, weight, label_smoothing, num_classes, ignore_index, reduction, outputs):
+    logs = outputs[1]
+    dim = _class_dim(logs)
     _, weights = _picked(logs, target, weight, ignore_index)
     share = _over_classes(weights, logs) * _one_hot(logs, target)  # of each class in the loss
     if label_smoothing is not None:

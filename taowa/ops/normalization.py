@@ -70,28 +70,27 @@ def _batch_axes(x: Any) -> tuple[int, ...]:
     return tuple(i for i in range(x.ndim) if i != 1)
 
 
-def _batch_normalized(input: Any, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
+def _batch_normalized(input: Any, weight: Any, bias: Any, eps: float) -> tuple:
+    """Return the output, and each channel's mean, variance and 1 / deviation."""
     _require_batch(input, eps)
     require_parameters(input, input.shape[1], weight=weight, bias=bias)
-    normal, mean, variance, _ = standardized(wide(input), _batch_axes(input), eps)
+    normal, *statistics = standardized(wide(input), _batch_axes(input), eps)
     weight = None if weight is None else of_channels(weight, input.ndim)
     bias = None if bias is None else of_channels(bias, input.ndim)
-    return scaled(normal, weight, bias).astype(input.dtype), mean, variance
+    return scaled(normal, weight, bias).astype(input.dtype), *statistics
 
 
-def _batch_gradients(grad: Any, input: Any, weight: Any, bias: Any, eps: float) -> tuple:
-    """Return the gradients towards input, weight and bias.
-
-    The batch's statistics are computed again: within one program the compiler finds that they are
-    there already, and between two nothing but the input needs to be kept.
-    """
+def _batch_gradients(
+    grad: Any, input: Any, weight: Any, bias: Any, mean: Any, inverse: Any
+) -> tuple:
+    """Return the gradients towards input, weight and bias."""
     axes = _batch_axes(input)
-    x, g = wide(input), wide(grad)
-    normal, _, _, inverse = standardized(x, axes, eps)
+    g = wide(grad)
+    normal = (wide(input) - mean) * inverse
     total = g.sum(axes, keepdims=True)
     slope = (g * normal).sum(axes, keepdims=True)
-    n = max(x.size // x.shape[1], 1)
-    factor = inverse if weight is None else inverse * of_channels(weight, x.ndim)
+    n = max(input.size // input.shape[1], 1)
+    factor = inverse if weight is None else inverse * of_channels(weight, input.ndim)
     return (
         factor * (g - total / n - normal * (slope / n)),
         None if weight is None else slope.reshape(weight.shape),
@@ -99,17 +98,18 @@ def _batch_gradients(grad: Any, input: Any, weight: Any, bias: Any, eps: float) 
     )
 
 
-@op(name="batch_norm")
+@op(name="batch_norm", residuals=2)
 def _batch_norm(input: Array, weight: Array | None, bias: Array | None, eps: float):
-    return _batch_normalized(input, weight, bias, eps)[0]
+    output, mean, _, inverse = _batch_normalized(input, weight, bias, eps)
+    return output, mean, inverse
 
 
 @_batch_norm.backward
-def _(grad, input, weight, bias, eps):
-    return _batch_gradients(grad, input, weight, bias, eps)
+def _(grad, input, weight, bias, outputs):
+    return _batch_gradients(grad, input, weight, bias, *outputs[1:])
 
 
-@op(name="batch_norm_tracking")
+@op(name="batch_norm_tracking", residuals=2)
 def _batch_norm_tracking(
     running_mean: Array,
     running_var: Array,
@@ -122,11 +122,11 @@ def _batch_norm_tracking(
     """Normalise over the batch; return the new running statistics too."""
     n = input.size // max(input.shape[1], 1)
     require_parameters(input, input.shape[1], running_mean=running_mean, running_var=running_var)
-    output, mean, variance = _batch_normalized(input, weight, bias, eps)
-    if n == 0:
-        return output, running_mean, running_var
-    unbiased = variance * (n / (n - 1))
-    return output, _moved(running_mean, mean, momentum), _moved(running_var, unbiased, momentum)
+    output, mean, variance, inverse = _batch_normalized(input, weight, bias, eps)
+    if n > 0:
+        running_mean = _moved(running_mean, mean, momentum)
+        running_var = _moved(running_var, variance * (n / (n - 1)), momentum)
+    return output, running_mean, running_var, mean, inverse
 
 
 def _moved(running: Any, new: Any, momentum: Any) -> Any:
@@ -136,8 +136,8 @@ def _moved(running: Any, new: Any, momentum: Any) -> Any:
 
 
 @_batch_norm_tracking.backward
-def _(grad, input, weight, bias, eps):
-    return None, None, *_batch_gradients(grad, input, weight, bias, eps)
+def _(grad, input, weight, bias, outputs):
+    return None, None, *_batch_gradients(grad, input, weight, bias, *outputs[3:])
 
 
 @op(name="batch_norm_inference")
