@@ -54,6 +54,7 @@ class Work:
         self.scalars: dict[type, list] = {float: [], int: [], complex: []}
         self._wanted: dict[int, Aval] = {}
         self._receivers: list[tuple[int, Node, int | None]] = []
+        self.missing: list[Node] = []  # leaves without a value yet
         self._saved_leaves: set[int] = set()  # a later backward pass reads these: never donated
         self._on_tape: list[tuple[Node, tuple[int, ...]]] = []
         self._number()
@@ -90,7 +91,7 @@ class Work:
 
     def _add_leaf(self, node: Node) -> int:
         if node.array is None:
-            _compute_elsewhere(node)
+            self.missing.append(node)
         node.place = _FIRST_LEAF - len(self.leaves)
         self.leaves.append(node)
         return node.place
@@ -226,12 +227,27 @@ def _on_device(leaf: Node, target: Any) -> Any:
 
 
 def _compute_elsewhere(node: Node) -> None:
-    """Compute a node that another thread has recorded."""
+    """Compute a node that another thread has recorded, or whose program failed."""
     for ctx in list(all_contexts):
         if node.array is None and ctx is not context():
             flush(ctx)
+    if node.array is None and node.inputs:
+        with _lock:
+            _dispatch(_uncomputed(node))
     if node.array is None:
         raise RuntimeError("a value is gone because the program that should compute it failed")
+
+
+def _uncomputed(node: Node) -> list[Node]:
+    """Return a node and all that it is still to be computed from, oldest first."""
+    found = {id(node): node}
+    stack = [node]
+    while stack:
+        for source in stack.pop().inputs:
+            if source.array is None and source.plan is not None and id(source) not in found:
+                found[id(source)] = source
+                stack.append(source)
+    return sorted(found.values(), key=lambda n: n.number)
 
 
 class Program:
@@ -373,6 +389,14 @@ def _by_device(pending: list[Node]) -> list[list[Node]]:
 
 def _dispatch(pending: list[Node]) -> None:
     work = Work(pending)
+    while work.missing:
+        missing = work.missing
+        work.release()
+        del work  # its references would look like handles
+        for node in missing:
+            _compute_elsewhere(node)
+        missing = node = None
+        work = Work(pending)
     pending.clear()
     if not work.outputs:
         work.finish(())

@@ -51,3 +51,24 @@ def test_short_form_of_the_leak_measurement():
 
 def test_resident_memory_is_measured_in_megabytes():
     assert 0 < leaks.rss_mb() < psutil.virtual_memory().total / 2**20
+
+
+def test_each_parameter_is_updated_in_its_own_buffer():
+    params = [torch.ones(64, requires_grad=True) for _ in range(3)]
+    optimizer = torch.optim.SGD(params, lr=0.1, momentum=0.9)
+
+    def step():
+        optimizer.zero_grad()
+        sum((p * p).sum() for p in params).backward()
+        optimizer.step()
+
+    def places():
+        held = [*params, *(optimizer.state[p]["momentum_buffer"] for p in params)]
+        return [t._storage.node.array.unsafe_buffer_pointer() for t in held]
+
+    for _ in range(3):
+        step()
+    before = places()
+    for _ in range(2):
+        step()
+    assert places() == before

@@ -11,7 +11,7 @@ import pytest
 
 import taowa as torch
 from taowa import nn
-from taowa.core import journal
+from taowa.core import journal, program
 from taowa.core.context import context
 from taowa.nn import functional as F
 
@@ -449,3 +449,23 @@ def test_a_reused_numpy_buffer_does_not_change_tensors():
         sums = [t * 1 for t in tensors]
         buffer[:] = 9
         assert all(t.tolist() == [1.0] * n for t in [*tensors, *sums])
+
+
+def test_a_failed_program_takes_nothing_else_along(monkeypatch):
+    kept = torch.ones(3) * 2
+    broken = torch.ones(2) + 1
+    calls = []
+
+    def fail_once(self):
+        calls.append(self)
+        if len(calls) == 1:
+            raise MemoryError("no room for the compiler")
+        return compile_really(self)
+
+    compile_really = program.Program._compile
+    monkeypatch.setattr(program.Program, "_compile", fail_once)
+    with pytest.raises(MemoryError, match="no room"):
+        broken.tolist()
+    assert kept.tolist() == [2.0, 2.0, 2.0]
+    assert (kept + 1).tolist() == [3.0, 3.0, 3.0]
+    assert broken.tolist() == [2.0, 2.0]
