@@ -90,13 +90,8 @@ def units(folder: Path) -> list[Unit]:
     return found
 
 
-def build(folder: Path, extra: tuple[str, ...] = (), jobs: int | None = None) -> Path:
-    """Compile what is older than its sources, link, and return the library's path.
-
-    Args:
-        folder: Where object files are kept.
-        extra: More flags for every compilation.
-        jobs: How many compilers run at once; as many as there are processors if not given.
+def compile_unit(unit: Unit, extra: tuple[str, ...] = ()) -> None:
+    """Compile one unit, with more flags if they are given.
 
     Raises:
         CannotBuildError: with the compiler's message.
@@ -104,23 +99,35 @@ def build(folder: Path, extra: tuple[str, ...] = (), jobs: int | None = None) ->
     command = compiler()
     if command is None:
         raise CannotBuildError("there is no C++ compiler (c++, g++ or clang++)")
-    folder.mkdir(parents=True, exist_ok=True)
     base = [*command, *FLAGS, *extra, f"-I{SOURCES}", "-isystem", str(include_folder())]
+    _run([*base, *unit.flags, "-c", str(unit.source), "-o", str(unit.target)])
+
+
+def build(folder: Path, extra: tuple[str, ...] = ()) -> Path:
+    """Compile what is older than its sources, link, and return the library's path.
+
+    Args:
+        folder: Where object files are kept.
+        extra: More flags for every compilation.
+
+    Raises:
+        CannotBuildError: with the compiler's message.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     newest = max(f.stat().st_mtime for f in [*SOURCES.glob("*.h"), Path(__file__)])
 
-    def compile_one(unit: Unit) -> str:
+    def update(unit: Unit) -> str:
         sources_time = max(newest, unit.source.stat().st_mtime)
         if not unit.target.exists() or unit.target.stat().st_mtime < sources_time:
-            _run([*base, *unit.flags, "-c", str(unit.source), "-o", str(unit.target)])
+            compile_unit(unit, extra)
         return str(unit.target)
 
-    with ThreadPoolExecutor(jobs or os.cpu_count()) as pool:
-        objects = list(pool.map(compile_one, units(folder)))
-    linked = folder / LIBRARY.name
-    _run([*command, "-shared", *extra, "-o", str(linked), *objects])
-    # A new file, so that a process that has the old one loaded keeps it.
-    shutil.copy(linked, LIBRARY.with_suffix(".new"))
-    return LIBRARY.with_suffix(".new").replace(LIBRARY)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        objects = list(pool.map(update, units(folder)))
+    # A new file each time, so that a process that has the old one loaded keeps it.
+    linked = LIBRARY.with_suffix(f".{os.getpid()}")
+    _run([*(compiler() or ()), "-shared", *extra, "-o", str(linked), *objects])
+    return linked.replace(LIBRARY)
 
 
 def _run(command: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import re
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -52,16 +53,33 @@ def _capsule(address: int) -> Any:
     return jax.ffi.pycapsule(ctypes.cast(address, ctypes.CFUNCTYPE(None)))
 
 
+def _installed_version() -> tuple[int, int]:
+    """Return the version of the foreign-function interface of the installed jaxlib."""
+    header = Path(jax.ffi.include_dir()) / "xla" / "ffi" / "api" / "c_api.h"
+    found = dict(re.findall(r"#define XLA_FFI_API_(MAJOR|MINOR) (\d+)", header.read_text()))
+    return int(found["MAJOR"]), int(found["MINOR"])
+
+
+def _require_version(library: ctypes.CDLL) -> None:
+    """Compare the versions; XLA itself accepts handlers of another one and runs them."""
+    major, minor = divmod(library.taowa_ffi_version(), 1000)
+    try:
+        installed = _installed_version()
+    except (OSError, KeyError) as error:
+        raise UnusableError(f"the installed jaxlib's headers cannot be read ({error})") from error
+    if major != installed[0] or minor > installed[1]:
+        raise UnusableError(
+            f"they were built for version {major}.{minor} of XLA's foreign-function interface, the "
+            f"installed jaxlib has {installed[0]}.{installed[1]}. Reinstall taowa"
+        )
+
+
 def _register(library: ctypes.CDLL) -> None:
     try:
         for name, address in _handlers(library):
             jax.ffi.register_ffi_target(name, _capsule(address), platform="cpu")
     except jax.errors.JaxRuntimeError as error:
-        version = divmod(library.taowa_ffi_version(), 1000)
-        raise UnusableError(
-            f"they were built for version {version[0]}.{version[1]} of XLA's foreign-function "
-            f"interface, which this jaxlib refuses ({error}). Reinstall taowa"
-        ) from error
+        raise UnusableError(f"XLA refuses to register them ({error})") from error
 
 
 class Kernels:
@@ -100,6 +118,7 @@ class Kernels:
             return
         try:
             library = _load(self._path)
+            _require_version(library)
             _register(library)
         except UnusableError as error:
             self.problem = str(error)
