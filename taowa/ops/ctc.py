@@ -50,23 +50,37 @@ def _may_skip(labels: Any, count: int) -> Any:
     return is_label & (labels != jnp.roll(labels, count, 1))
 
 
-def _forward(logs: Any, labels: Any) -> Any:
-    """Return log-probabilities `(T, N, S)` of all beginnings of alignments, up to each time."""
+def _scaled(x: Any) -> tuple[Any, Any]:
+    """Return `(N, S)` less its rows' largest elements, and these, `(N,)`.
+
+    Sums over long alignments stay small, so that single precision loses nothing of them.
+    """
+    largest = x.max(1)
+    largest = jnp.where(jnp.isfinite(largest), largest, 0)
+    return x - largest[:, None], largest
+
+
+def _forward(logs: Any, labels: Any) -> tuple[Any, Any]:
+    """Return log-probabilities of all beginnings of alignments, up to each time.
+
+    They are `(T, N, S)` less what comes second, `(T, N)`.
+    """
     may_skip = _may_skip(labels, 2)
 
     def step(before: Any, now: Any) -> Any:
         skipping = jnp.where(may_skip, _shifted(before, 2), -jnp.inf)
-        after = _log_sum(before, _shifted(before, 1), skipping) + now
-        return after, after
+        after, scale = _scaled(_log_sum(before, _shifted(before, 1), skipping) + now)
+        return after, (after, scale)
 
     # As if a blank had come before the first element.
     start = jnp.where(jnp.arange(labels.shape[1]) == 0, 0.0, -jnp.inf).astype(logs.dtype)
     start = jnp.broadcast_to(start, labels.shape)
-    return lax.scan(step, start, logs)[1]
+    alphas, scales = lax.scan(step, start, logs)[1]
+    return alphas, jnp.cumsum(scales, 0)
 
 
 def _backward(logs: Any, labels: Any, input_lengths: Any, target_lengths: Any) -> Any:
-    """Return log-probabilities `(T, N, S)` of all ends of alignments, from each time on."""
+    """Return log-probabilities `(T, N, S)` of all ends of alignments, each row scaled."""
     may_skip = _shifted(jnp.where(_may_skip(labels, 2), 0.0, -jnp.inf), -2).astype(logs.dtype)
     place, last = jnp.arange(labels.shape[1]), 2 * target_lengths[:, None]
     is_end = (place == last) | (place == last - 1)
@@ -76,6 +90,7 @@ def _backward(logs: Any, labels: Any, input_lengths: Any, target_lengths: Any) -
         before = _log_sum(after, _shifted(after, -1), _shifted(after, -2) + may_skip)
         is_last = (time == input_lengths - 1)[:, None]
         before = jnp.where(is_last, jnp.where(is_end, 0.0, -jnp.inf), before) + now
+        before = _scaled(before)[0]
         return before, before
 
     start = jnp.full(labels.shape, -jnp.inf, logs.dtype)
@@ -102,14 +117,15 @@ def _ctc_loss(
     """Return the losses `(N,)`, and what the gradient needs: `_forward`'s result."""
     _require_shapes(log_probs, targets, input_lengths, target_lengths, blank)
     labels = _labels(targets, target_lengths, blank, num_labels)
-    alphas = _forward(_emitted(log_probs, labels), labels)
-    batch = jnp.arange(labels.shape[0])
-    at_end = alphas[jnp.maximum(input_lengths - 1, 0), batch]  # (N, S)
+    alphas, scales = _forward(_emitted(log_probs, labels), labels)
+    batch, last = jnp.arange(labels.shape[0]), jnp.maximum(input_lengths - 1, 0)
+    at_end = alphas[last, batch]  # (N, S)
     on_blank = at_end[batch, 2 * target_lengths]
     on_label = at_end[batch, jnp.maximum(2 * target_lengths - 1, 0)]
     on_label = jnp.where(target_lengths > 0, on_label, -jnp.inf)
     nothing = jnp.where(target_lengths > 0, -jnp.inf, 0.0).astype(log_probs.dtype)
-    total = jnp.where(input_lengths > 0, _log_sum(on_blank, on_label), nothing)
+    total = _log_sum(on_blank, on_label) + scales[last, batch]
+    total = jnp.where(input_lengths > 0, total, nothing)
     return -total, alphas
 
 
@@ -124,10 +140,7 @@ def _(
     labels = _labels(targets, target_lengths, blank, num_labels)
     logs = _emitted(log_probs, labels)
     betas = _backward(logs, labels, input_lengths, target_lengths)
-    both = alphas + betas  # both contain the element itself
-    is_possible = jnp.isfinite(both)
-    share = jnp.where(is_possible, both, 0) - jnp.where(is_possible, logs, 0) + loss[None, :, None]
-    share = jnp.where(is_possible, jnp.exp(share), 0)
+    share = _shares(alphas + betas, logs)
     share = jnp.where(jnp.isinf(loss)[None, :, None], jnp.nan, share)
     T, N, _ = log_probs.shape
     places = jnp.arange(T)[:, None, None], jnp.arange(N)[:, None], labels[None]
@@ -137,6 +150,22 @@ def _(
     if zero_infinity:
         is_used = is_used & jnp.isfinite(loss)[None, :, None]
     return jnp.where(is_used, towards, 0)
+
+
+def _shares(both: Any, logs: Any) -> Any:
+    """Return how probable it is to be at each label at each time, `(T, N, S)`.
+
+    Args:
+        both: Of beginnings and ends, which both contain the element itself.
+        logs: Of the element.
+    """
+    is_possible = jnp.isfinite(both)
+    chance = jnp.where(is_possible, both, 0) - jnp.where(is_possible, logs, 0)
+    chance = jnp.where(is_possible, chance, -jnp.inf)
+    largest = chance.max(2, keepdims=True)
+    chance = jnp.exp(chance - jnp.where(jnp.isfinite(largest), largest, 0))
+    total = chance.sum(2, keepdims=True)
+    return chance / jnp.where(total == 0, 1, total)
 
 
 def _require_shapes(

@@ -47,8 +47,6 @@ def _to_taowa(value: Any) -> Any:
     """Return taowa's object for PyTorch's, whatever samples are made of."""
     if isinstance(value, torch.nn.TransformerEncoderLayer):
         return _rebuilt(value)
-    if type(value).__module__.startswith("torch.nn"):  # a dataclass of options
-        return getattr(nn, type(value).__name__)(**vars(value))
     if callable(value) and not isinstance(value, type):
         return getattr(nn.functional, value.__name__)
     return TAOWA.convert(value)

@@ -10,15 +10,15 @@ from tests.nn.module_samples import module_infos
 NAMES = sorted(module_infos())
 HERE = [name for name in NAMES if hasattr(nn, name)]
 MISSING = {
-    "CTCLoss", "FractionalMaxPool2d", "FractionalMaxPool3d",
     "LazyConv1d", "LazyConv2d", "LazyConv3d", "LazyConvTranspose1d", "LazyConvTranspose2d",
-    "LazyConvTranspose3d", "LinearCrossEntropyLoss", "MultiheadAttention",
+    "LazyConvTranspose3d", "MultiheadAttention",
     "Transformer", "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer",
 }  # fmt: skip
 ERRORS = [name for name in HERE if module_infos()[name].module_error_inputs_func]
 MAX_SAMPLES = 24
 # Factors on the tolerances of torch.testing.assert_close, with the reason.
 LOOSER = {
+    "CTCLoss": (10, "PyTorch's own gradients in float32 are off by up to 7e-5, these by 2e-6"),
     "ConvTranspose3d": (3, "float32 sums of hundreds of products, in another order"),
 }
 
