@@ -58,7 +58,11 @@ def abs(input: Array):
 
 @abs.backward
 def _(grad, input):
-    return grad * jnp.sign(input)
+    if not jnp.iscomplexobj(input):
+        return grad * jnp.sign(input)
+    # A quotient, which can be differentiated again; jnp.sign of complex numbers cannot.
+    is_zero = input == 0
+    return grad * jnp.where(is_zero, 0, input / jnp.abs(jnp.where(is_zero, 1, input)))
 
 
 @public(inplace=True)

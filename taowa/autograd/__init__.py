@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from taowa.autograd import functional as functional
+from taowa.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
+from taowa.core import grad_mode as grad_mode
 from taowa.core.anomaly import (
     detect_anomaly,
     is_anomaly_check_nan_enabled,
@@ -18,15 +23,21 @@ from taowa.core.grad_mode import (
     set_grad_enabled,
 )
 from taowa.core.tensor import Tensor as Variable
+from taowa.errors import UnsupportedError
 
 __all__ = [
     "Function",
     "FunctionCtx",
+    "GradcheckError",
     "Variable",
     "backward",
     "detect_anomaly",
     "enable_grad",
+    "functional",
     "grad",
+    "grad_mode",
+    "gradcheck",
+    "gradgradcheck",
     "inference_mode",
     "is_anomaly_check_nan_enabled",
     "is_anomaly_enabled",
@@ -36,3 +47,16 @@ __all__ = [
     "set_detect_anomaly",
     "set_grad_enabled",
 ]
+
+_UNSUPPORTED = {
+    "forward_ad": "functional.jvp",
+    "graph": "checkpoint of taowa.utils and Tensor.register_hook",
+    "profiler": "taowa.explain",
+}
+
+
+def __getattr__(name: str) -> Any:
+    text = f"module 'taowa.autograd' has no attribute {name!r}"
+    if name not in _UNSUPPORTED:
+        raise AttributeError(text)
+    raise UnsupportedError(f"{text}: it is not supported; use {_UNSUPPORTED[name]}")
