@@ -2,32 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from taowa.core.grad_names import backward_name
 from taowa.core.node import Node
-
-
-class RemovableHandle:
-    """A registered hook, which `remove` takes off again."""
-
-    _next = 0
-
-    def __init__(self, hooks: dict, hook: Any):
-        self._hooks = hooks
-        RemovableHandle._next += 1
-        self.id = RemovableHandle._next
-        hooks[self.id] = hook
-
-    def remove(self) -> None:
-        """Unregister the hook."""
-        self._hooks.pop(self.id, None)
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.remove()
 
 
 class GradFn:

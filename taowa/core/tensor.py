@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from taowa.core import lens as lenses
 from taowa.core.context import context
 from taowa.core.device import device, jax_device, of_array, present
+from taowa.core.handles import RemovableHandle, register
 from taowa.core.layout import Layout
 from taowa.core.lens import Lens
 from taowa.core.node import Aval, Leaf, Node, host_leaf, leaf
@@ -19,7 +21,7 @@ from taowa.core.program import value_of
 from taowa.core.protocols import Protocols
 from taowa.core.size import Size
 from taowa.core.storage import Storage
-from taowa.core.tape import GradFn, RemovableHandle
+from taowa.core.tape import GradFn
 from taowa.dtypes import dtype, from_numpy_dtype
 
 
@@ -394,8 +396,8 @@ class Tensor(Layout, Protocols):
         if edge is None:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if edge.hooks is None:
-            edge.hooks = {}
-        return RemovableHandle(edge.hooks, hook)
+            edge.hooks = OrderedDict()
+        return register(edge.hooks, hook)
 
     def register_post_accumulate_grad_hook(self, hook: Any) -> RemovableHandle:
         """Call `hook(tensor)` after a gradient was added to this leaf's `.grad`."""
@@ -405,8 +407,8 @@ class Tensor(Layout, Protocols):
                 "post accumulate grad hooks cannot be registered on non-leaf tensors"
             )
         if edge.post_hooks is None:
-            edge.post_hooks = {}
-        return RemovableHandle(edge.post_hooks, hook)
+            edge.post_hooks = OrderedDict()
+        return register(edge.post_hooks, hook)
 
     # -- making tensors --------------------------------------------------------------------
 

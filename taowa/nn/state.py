@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from taowa.core.grad_mode import no_grad
+from taowa.core.handles import RemovableHandle, register
 from taowa.core.tensor import Tensor
-from taowa.nn.hooks import RemovableHandle, register
 from taowa.nn.parameter import Parameter, is_lazy
 from taowa.nn.registry import Registry
 

@@ -14,10 +14,11 @@ import numpy as np
 from jax import lax
 
 from taowa.core.grad_mode import enable_grad, no_grad
+from taowa.core.handles import RemovableHandle, register
 from taowa.core.op import Array, op
 from taowa.core.program import flush
 from taowa.core.record import apply_to_nodes
-from taowa.core.tensor import RemovableHandle, Tensor, from_array
+from taowa.core.tensor import Tensor, from_array
 from taowa.ops.precision import wide
 
 __all__ = ["Optimizer", "required"]
@@ -313,10 +314,7 @@ class Optimizer:
     # -- hooks --------------------------------------------------------------------------------
 
     def _register(self, kind: str, hook: Callable, prepend: bool = False) -> RemovableHandle:
-        handle = RemovableHandle(self._hooks[kind], hook)
-        if prepend:
-            self._hooks[kind].move_to_end(handle.id, last=False)
-        return handle
+        return register(self._hooks[kind], hook, prepend=prepend)
 
     def register_step_pre_hook(self, hook: Callable) -> RemovableHandle:
         """Call `hook(optimizer, args, kwargs)` before each step."""
@@ -387,12 +385,12 @@ def _changed_call(result: Any, args: tuple, kwargs: dict[str, Any]) -> tuple:
 
 def register_optimizer_step_pre_hook(hook: Callable) -> RemovableHandle:
     """Call `hook(optimizer, args, kwargs)` before each step of every optimiser."""
-    return RemovableHandle(_global_hooks["step_pre"], hook)
+    return register(_global_hooks["step_pre"], hook)
 
 
 def register_optimizer_step_post_hook(hook: Callable) -> RemovableHandle:
     """Call `hook(optimizer, args, kwargs)` after each step of every optimiser."""
-    return RemovableHandle(_global_hooks["step_post"], hook)
+    return register(_global_hooks["step_post"], hook)
 
 
 Optimizer.step = _with_boundary(Optimizer.step)  # type: ignore[method-assign]

@@ -1,5 +1,5 @@
 """Everything around training that is neither layer nor optimiser."""
 
-from taowa.utils import checkpoint, data
+from taowa.utils import checkpoint, data, hooks
 
-__all__ = ["checkpoint", "data"]
+__all__ = ["checkpoint", "data", "hooks"]
