@@ -81,8 +81,6 @@ def num_classes_of(input: Tensor) -> int:
 
 
 def _require_labels(input: Any, target: Any, weight: Any) -> None:
-    if target.dtype not in (jnp.int64, jnp.uint8):
-        raise RuntimeError(f"expected target dtype to be Long or Byte, but got {kind_name(target)}")
     shape, expected = list(target.shape), [*input.shape[:1], *input.shape[2:]]
     if input.ndim == 1 and target.size != 1:
         raise RuntimeError(f"size mismatch (got input: {list(input.shape)}, target: {shape})")
@@ -95,6 +93,8 @@ def _require_labels(input: Any, target: Any, weight: Any) -> None:
         raise RuntimeError(
             f"Expected target size {expected}, got {shape} for input of size {list(input.shape)}"
         )
+    if target.dtype not in (jnp.int64, jnp.uint8):
+        raise RuntimeError(f"expected target dtype to be Long or Byte, but got {kind_name(target)}")
     require_class_weights(input, weight)
 
 
