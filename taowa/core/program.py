@@ -255,7 +255,7 @@ class Program:
 
     def __init__(self, work: Work, key: tuple):
         self.place, self.steps, self.outputs, self.donated = key
-        self.num_nodes = len(work.nodes)
+        self.num_nodes = len(self.plans())
         self.leaf_avals = [leaf.aval for leaf in work.leaves]
         self.scalar_types = [t for t, v in work.scalars.items() if v]
         self.num_scalars = [len(v) for v in work.scalars.values() if v]
