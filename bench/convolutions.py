@@ -78,7 +78,8 @@ def our_passes(layer, is_xla):
     passes = [getattr(conv, f"reference_{n}" if is_xla else n) for n in names]
     for one, pair in zip(passes, ((x, w), (dy, w), (x, dy)), strict=True):
         program = jax.jit(partial(one, geometry=layer.geometry()))
-        yield lambda p=program, a=tuple(map(jax.device_put, pair)): p(*a).block_until_ready()
+        on_device = [jax.device_put(a) for a in pair]
+        yield lambda p=program, a=on_device: p(*a).block_until_ready()
 
 
 def their_passes(layer, memory_format):

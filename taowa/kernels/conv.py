@@ -60,14 +60,26 @@ def is_wanted(x: Any, method: str) -> bool:
     return method != "xla" and x.dtype == np.float32 and kernels.is_available()
 
 
-def is_quicker(shape: tuple, weight_shape: tuple, geometry: Geometry) -> bool:
-    """Return whether the kernels beat XLA."""
-    return geometry.groups == 1 and min(shape) > 0
+def suits_winograd(geometry: Geometry) -> bool:
+    """Return whether Winograd's algorithm can compute this convolution."""
+    return (*geometry.kernel, *geometry.stride, *geometry.dilation, geometry.groups) == (
+        3, 3, 1, 1, 1, 1, 1,
+    )  # fmt: skip
 
 
-def _suits_winograd(geometry: Geometry) -> bool:
-    shape = (geometry.kernel, geometry.stride, geometry.dilation, geometry.groups)
-    return geometry.winograd and shape == ((3, 3), (1, 1), (1, 1), 1)
+def is_winograd_quicker(batch: int, channels: int, outputs: int, geometry: Geometry) -> bool:
+    """Return whether Winograd's algorithm needs less work: a model of both, in vector operations.
+
+    Products of matrices run at full speed, one operation for each 16 products. What else each
+    algorithm does to inputs, outputs and filters has been measured as operations per number.
+    """
+    height, width = geometry.output_sizes()
+    tiles, pixels = batch * -(-height // 4) * -(-width // 4), batch * height * width
+    filters = channels * outputs
+    transforms = 10 * (-(-channels // 16) + -(-outputs // 16)) * 16
+    winograd = tiles * (36 * filters / 16 + transforms) + 15 * filters
+    direct = pixels * 9 * (filters / 16 + 0.15 * channels) + 9 * filters
+    return winograd < direct
 
 
 def forward(x: Any, weight: Any, geometry: Geometry) -> Any:
@@ -109,8 +121,8 @@ def reference_weight_gradient(x: Any, cotangent: Any, geometry: Geometry) -> Any
     return jax.linear_transpose(lambda w: reference_forward(x, w, geometry), filters)(cotangent)[0]
 
 
-def _define(name: str, reference: Callable, result_shape: Callable) -> Primitive:
-    """Return the primitive of one pass."""
+def _define(name: str, reference: Callable, result_shape: Callable, sizes: Callable) -> Primitive:
+    """Return the primitive of one pass; `sizes` finds batch, channels and outputs."""
     primitive = Primitive(f"taowa_{name}")
 
     def shape_of(a: Any, b: Any, *, geometry: Geometry) -> ShapedArray:
@@ -118,7 +130,10 @@ def _define(name: str, reference: Callable, result_shape: Callable) -> Primitive
 
     def lower(context: Any, a: Any, b: Any, *, geometry: Geometry) -> Any:
         rule = jax.ffi.ffi_lowering(f"taowa.{name}")
-        return rule(context, a, b, window=geometry.window(), winograd=_suits_winograd(geometry))
+        shapes = [aval.shape for aval in context.avals_in]
+        winograd = geometry.winograd and suits_winograd(geometry)
+        winograd = winograd and is_winograd_quicker(*sizes(*shapes), geometry)
+        return rule(context, a, b, window=geometry.window(), winograd=winograd)
 
     primitive.def_abstract_eval(shape_of)
     primitive.def_impl(lambda a, b, **static: jax.jit(partial(primitive.bind, **static))(a, b))
@@ -150,16 +165,19 @@ _forward = _define(
     "conv_forward",
     reference_forward,
     lambda x, w, geometry: (x[0], *geometry.output_sizes(), w[0]),
+    lambda x, w: (x[0], x[3], w[0]),
 )
 _input_gradient = _define(
     "conv_input",
     reference_input_gradient,
     lambda dy, w, geometry: (dy[0], *geometry.sizes, w[1] * geometry.groups),
+    lambda dy, w: (dy[0], w[1], dy[3]),
 )
 _weight_gradient = _define(
     "conv_weight",
     reference_weight_gradient,
     lambda x, dy, geometry: (dy[3], x[3] // geometry.groups, *geometry.kernel),
+    lambda x, dy: (x[0], x[3], dy[3]),
 )
 
 # Each pass is linear in both operands; cotangent first, then the operands as they stand in a call.

@@ -195,15 +195,13 @@ def _convolve_by_kernel(
 ) -> Any:
     """Return the result of a CPU kernel, channels-last inside; `None` if none suits."""
     rank = len(stride)
-    if rank > 2 or not kernel.is_wanted(x, method):
+    if rank > 2 or x.size == 0 or not kernel.is_wanted(x, method):
         return None
     low = 2 - rank  # one dimension is two with a height of one
     geometry = kernel.Geometry(
         (1,) * low + x.shape[2:], (1,) * low + weight.shape[2:], (1,) * low + stride,
         ((0, 0),) * low + tuple(pairs), (1,) * low + dilation, groups, method == "winograd",
     )  # fmt: skip
-    if not kernel.is_quicker(x.shape, weight.shape, geometry):
-        return None
     images = x.reshape(*x.shape[:2], *geometry.sizes).transpose(0, 2, 3, 1)
     filters = weight.reshape(*weight.shape[:2], *geometry.kernel)
     y = kernel.forward(images, filters, geometry).transpose(0, 3, 1, 2)

@@ -1,5 +1,6 @@
 // What XLA calls for convolutions. Images are (batch, height, width, channels).
 
+#include "conv_depthwise.h"
 #include "conv_direct.h"
 #include "conv_shape.h"
 #include "handler.h"
@@ -18,6 +19,10 @@ ConvShape ShapeOf(const X& x, const W& w, const Y& y, Window window) {
           w[3],      window[0], window[1], window[2], window[3], window[4], window[5], window[6]};
 }
 
+bool IsDepthwise(const ConvShape& s) {
+  return s.groups > 1 && s.groups == s.in_channels && s.groups == s.out_channels;
+}
+
 ffi::Error Outcome(bool has_memory) {
   if (has_memory) return ffi::Error::Success();
   return ffi::Error(ffi::ErrorCode::kResourceExhausted, "no memory for a convolution");
@@ -27,7 +32,9 @@ ffi::Error ConvForward(ffi::ThreadPool pool, Images x, Images w, ImagesOut y, Wi
                        bool winograd) {
   const PoolThreads threads(pool);
   const ConvShape s = ShapeOf(x.dimensions(), w.dimensions(), y->dimensions(), window);
-  const auto run = winograd ? winograd_kernels().forward : direct_kernels().forward;
+  const auto run = winograd         ? winograd_kernels().forward
+                   : IsDepthwise(s) ? depthwise_kernels().forward
+                                    : direct_kernels().forward;
   return Outcome(run(x.typed_data(), w.typed_data(), y->typed_data(), s, threads.threads()));
 }
 
@@ -35,7 +42,9 @@ ffi::Error ConvInput(ffi::ThreadPool pool, Images dy, Images w, ImagesOut dx, Wi
                      bool winograd) {
   const PoolThreads threads(pool);
   const ConvShape s = ShapeOf(dx->dimensions(), w.dimensions(), dy.dimensions(), window);
-  const auto run = winograd ? winograd_kernels().input : direct_kernels().input;
+  const auto run = winograd         ? winograd_kernels().input
+                   : IsDepthwise(s) ? depthwise_kernels().input
+                                    : direct_kernels().input;
   return Outcome(run(dy.typed_data(), w.typed_data(), dx->typed_data(), s, threads.threads()));
 }
 
@@ -43,7 +52,9 @@ ffi::Error ConvWeight(ffi::ThreadPool pool, Images x, Images dy, ImagesOut dw, W
                       bool winograd) {
   const PoolThreads threads(pool);
   const ConvShape s = ShapeOf(x.dimensions(), dw->dimensions(), dy.dimensions(), window);
-  const auto run = winograd ? winograd_kernels().weight : direct_kernels().weight;
+  const auto run = winograd         ? winograd_kernels().weight
+                   : IsDepthwise(s) ? depthwise_kernels().weight
+                                    : direct_kernels().weight;
   return Outcome(run(x.typed_data(), dy.typed_data(), dw->typed_data(), s, threads.threads()));
 }
 
