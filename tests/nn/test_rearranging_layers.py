@@ -26,7 +26,7 @@ LAYERS = [
     ("EmbeddingBag", (4, 3), {"mode": "max", "padding_idx": -2}, [INDICES]),
     ("EmbeddingBag", (4, 3), {"mode": "sum", "max_norm": 1.0, "norm_type": 1.0}, [INDICES]),
     ("EmbeddingBag", (4, 3), {"scale_grad_by_freq": True, "include_last_offset": True},
-     [torch.tensor([1, 1, 3, 0, 2]), torch.tensor([0, 2, 2, 5])]),
+     [torch.tensor([1, 1, 3, 0, 0, 3]), torch.tensor([0, 2, 2, 6])]),
     ("EmbeddingBag", (4, 3), {"mode": "sum"}, [INDICES, None, random(2, 3)]),
     ("AdaptiveLogSoftmaxWithLoss", (16, 20, [5, 10, 15]), {"head_bias": True, "div_value": 2.0},
      [random(6, 16), torch.tensor([0, 4, 5, 11, 15, 19])]),
@@ -176,3 +176,22 @@ def test_errors_are_of_pytorchs_kind(name, args, kwargs, given):
     mine = error_of(taowa, name, args, kwargs, given)
     assert theirs is not None
     assert isinstance(mine, type(theirs)), f"{mine!r}, not {theirs!r}"
+
+
+def test_embedding_bag_divides_each_rows_gradient_by_its_own_frequency():
+    """PyTorch's CPU code takes another row's frequency where rows are used unequally often."""
+    table = ours(TABLE).requires_grad_()
+    bags = nn.functional.embedding_bag(
+        taowa.tensor([1, 1, 3, 0, 2]), table, taowa.tensor([0, 2]), mode="sum",
+        scale_grad_by_freq=True,
+    )  # fmt: skip
+    bags.sum().backward()
+    assert table.grad.tolist() == [[1.0] * 3] * 4
+
+
+def test_embedding_bag_means_count_what_lies_before_the_last_offset():
+    """PyTorch's CPU code divides by what lies behind it too, though it adds up nothing of that."""
+    bags = nn.functional.embedding_bag(
+        taowa.tensor([0, 1, 2, 3]), ours(TABLE), taowa.tensor([0, 2]), include_last_offset=True
+    )
+    assert bags.tolist() == [[1.5, 2.5, 3.5]]
