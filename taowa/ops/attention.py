@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from functools import partial
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -35,11 +35,6 @@ def _softmax(scores: Any, is_safe: bool) -> Any:
     return exponentials / (jnp.where(total == 0, 1, total) if is_safe else total)
 
 
-def _probabilities(query: Any, key: Any, bias: Any, scale: Any, is_safe: bool) -> Any:
-    scores = product(query * scale, _transposed(key))
-    return _softmax(scores if bias is None else scores + bias, is_safe)
-
-
 def _summed_to(x: Any, like: Any) -> Any:
     """Sum over what broadcasting added or stretched."""
     x = x.sum(tuple(range(x.ndim - like.ndim)))
@@ -47,83 +42,133 @@ def _summed_to(x: Any, like: Any) -> Any:
     return x.sum(tuple(axes), keepdims=True)
 
 
-def attend(
-    query: Any, key: Any, value: Any, bias: Any, kept: Any, scale: Any, is_safe: bool
-) -> tuple[Any, Any]:
-    """Return attention's result and the weights that the values were averaged with.
+class Operands(NamedTuple):
+    """Arrays that one attention is computed from, in the type that its arithmetic is done in.
 
-    Args:
+    Attributes:
         query: `(*, L, E)`.
         key: `(*, S, E)`.
         value: `(*, S, V)`.
         bias: `(*, L, S)` or what broadcasts to it, added to the scores; or `None`.
-        kept: `(*, L, S)`, factors on the weights: 0 where dropped; or `None`.
+    """
+
+    query: Any
+    key: Any
+    value: Any
+    bias: Any
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of the weights, `(*, L, S)`."""
+        batch: Any = jnp.broadcast_shapes(self.query.shape[:-2], self.key.shape[:-2])
+        return (*batch, self.query.shape[-2], self.key.shape[-2])
+
+
+def _draw(shape: tuple[int, ...], p: Any, seed: Any, number: Any) -> Any:
+    """Return which weights stay, or `None` for all."""
+    return None if p is None else draw_mask(shape, p, seed, number)
+
+
+def kept(weights: Any, mask: Any, p: Any) -> Any:
+    """Return the weights, dropped ones zero and the others larger.
+
+    Args:
+        mask: Which stay; `None` for all.
+        p: Probability of dropping.
+
+    Example:
+        >>> kept(jnp.ones(2), jnp.array([True, False]), jnp.array(0.5))
+        Array([2., 0.], dtype=float32)
+    """
+    if mask is None:
+        return weights
+    factor = 1 / jnp.where(p < 1, 1 - p, 1).astype(weights.dtype)
+    return weights * jnp.where(mask, factor, 0)
+
+
+def attend(x: Operands, scale: Any, draw: tuple, is_safe: bool) -> tuple:
+    """Return attention's result, the weights, and which of them stay if some are dropped.
+
+    Args:
         scale: Factor on the scores.
+        draw: As `next_draw` returns it.
         is_safe: Whether a query that may attend to nothing gives 0 instead of NaN.
 
     Shape:
-        `(*, L, V)` and `(*, L, S)`
+        `(*, L, V)`, `(*, L, S)` and `(*, L, S)`
 
     Example:
         >>> one = jnp.ones((1, 1))
-        >>> attend(one, one, one, None, None, 1.0, True)[0]
+        >>> attend(Operands(one, one, one, None), 1.0, (None, None, None), True)[0]
         Array([[1.]], dtype=float32)
     """
-    return _attend(query, key, value, bias, kept, scale, is_safe)  # type: ignore[return-value]
+    scores = product(x.query * scale, _transposed(x.key))
+    weights = _softmax(scores if x.bias is None else scores + x.bias, is_safe)
+    mask = _draw(x.shape, *draw)
+    result = product(kept(weights, mask, draw[0]), x.value)
+    return (result, weights) if mask is None else (result, weights, mask)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(6,))
-def _attend(*args: Any) -> tuple[Any, Any]:
-    return _attend_forward(*args)[0]
+def gradients(x: Operands, scale: Any, p: Any, outputs: tuple, grads: tuple) -> Operands:
+    """Return the gradients towards the operands.
 
+    Args:
+        p: Probability of dropping; `None` without.
+        outputs: What `attend` returned.
+        grads: The gradients towards result and weights; one of them may be `None`.
 
-def _attend_forward(
-    query: Any, key: Any, value: Any, bias: Any, kept: Any, scale: Any, is_safe: bool
-) -> tuple:
-    weights = _probabilities(query, key, bias, scale, is_safe)
-    dropped = weights if kept is None else weights * kept
-    saved = (query, key, value, bias, kept, scale, weights)
-    return (product(dropped, value), dropped), saved
-
-
-def _attend_backward(is_safe: bool, saved: tuple, grads: tuple) -> tuple:
-    query, key, value, bias, kept, scale, weights = saved
-    grad, grad_weights = grads
-    dropped = weights if kept is None else weights * kept
-    towards_value = product(_transposed(dropped), grad)
-    towards_weights = product(grad, _transposed(value)) + grad_weights
-    if kept is not None:
-        towards_weights = towards_weights * kept
+    Example:
+        >>> one = jnp.ones((1, 1))
+        >>> x = Operands(one, one, one, None)
+        >>> gradients(x, 1.0, None, (one, one), (one, None)).value
+        Array([[1.]], dtype=float32)
+    """
+    weights, mask = (*outputs, None)[1:3]
+    grad = jnp.zeros(outputs[0].shape, x.value.dtype) if grads[0] is None else grads[0]
+    towards_weights = kept(product(grad, _transposed(x.value)), mask, p)
+    if grads[1] is not None:
+        towards_weights = towards_weights + grads[1]
     mean = jnp.sum(towards_weights * weights, -1, keepdims=True)
     towards_scores = weights * (towards_weights - mean)  # (*, L, S)
-    return (
-        _summed_to(product(towards_scores, key) * scale, query),
-        _summed_to(product(_transposed(towards_scores), query) * scale, key),
-        _summed_to(towards_value, value),
-        None if bias is None else _summed_to(towards_scores, bias),
-        None,
-        None,
+    return Operands(
+        _summed_to(product(towards_scores, x.key) * scale, x.query),
+        _summed_to(product(_transposed(towards_scores), x.query) * scale, x.key),
+        _summed_to(product(_transposed(kept(weights, mask, p)), grad), x.value),
+        None if x.bias is None else _summed_to(towards_scores, x.bias),
     )
 
 
-_attend.defvjp(_attend_forward, _attend_backward)
+def arranged_gradients(
+    arrange: Callable, arrays: list, scale: Any, p: Any, outputs: tuple, grads: tuple
+) -> list:
+    """Return the gradients towards arrays of which `arrange` makes the operands.
 
-
-def kept_factors(shape: tuple[int, ...], draw: tuple, kind: Any) -> Any:
-    """Return 0 with the probability that `draw` begins with, else what keeps the mean.
+    Only moves values about, so that nothing is computed again; `None` where there can be none.
 
     Args:
-        draw: Probability, seed and number of the draw; `None` first for no dropout at all.
+        arrays: The arguments of `arrange`; some may be `None` or of types without gradients.
 
     Example:
-        >>> kept_factors((2,), (None, None, None), None) is None
-        True
+        >>> one = jnp.ones((1, 1))
+        >>> arrange = lambda x: Operands(x, x, x, None)
+        >>> arranged_gradients(arrange, [one], 1.0, None, (one, one), (one, None))
+        [Array([[1.]], dtype=float32)]
     """
-    p, seed, number = draw
-    if p is None:
-        return None
-    mask = draw_mask(shape, p, seed, number)
-    return jnp.where(mask, 1 / jnp.where(p < 1, 1 - p, 1), 0).astype(kind)
+    flat, structure = jax.tree.flatten(arrays)
+    moving = [i for i, x in enumerate(flat) if jnp.issubdtype(x.dtype, jnp.floating)]
+
+    def arranged(*values: Any) -> Any:
+        new = dict(zip(moving, values, strict=True))
+        whole = [new.get(i, x) for i, x in enumerate(flat)]
+        return arrange(*jax.tree.unflatten(structure, whole))
+
+    operands, pull = jax.vjp(arranged, *[flat[i] for i in moving])
+    kind = operands.query.dtype
+    grads = tuple(None if g is None else g.astype(kind) for g in grads)
+    outputs = tuple(o.astype(kind) if i < 2 else o for i, o in enumerate(outputs))
+    found = dict(zip(moving, pull(gradients(operands, scale, p, outputs, grads)), strict=True))
+    spread = [found.get(i, jnp.zeros(x.shape)) for i, x in enumerate(flat)]
+    return jax.tree.unflatten(structure, spread)
 
 
 def next_draw(p: float) -> tuple:
@@ -187,6 +232,23 @@ def _repeat_heads(query: Any, shared: Any) -> Any:
     return jnp.repeat(shared, query.shape[-3] // shared.shape[-3], -3)
 
 
+def _operands(
+    query: Any, key: Any, value: Any, attn_mask: Any, is_causal: bool, enable_gqa: bool
+) -> Operands:
+    if enable_gqa:
+        key, value = (_repeat_heads(query, x) for x in (key, value))
+    x = Operands(wide(query), wide(key), wide(value), None)
+    bias = _additive(attn_mask, x.query.dtype)
+    if is_causal:
+        causal = causal_bias(x.shape[-2], x.shape[-1], x.query.dtype)
+        bias = causal if bias is None else causal + bias
+    return x._replace(bias=None if bias is None else jnp.broadcast_to(bias, x.shape))
+
+
+def _scale(query: Any, scale: Any) -> Any:
+    return 1 / math.sqrt(max(query.shape[-1], 1)) if scale is None else wide(scale)
+
+
 @op(name="scaled_dot_product_attention")
 def _attention(
     query: Array,
@@ -201,20 +263,18 @@ def _attention(
     enable_gqa: bool,
 ):
     _require_operands(query, key, value, attn_mask)
-    if enable_gqa:
-        key, value = (_repeat_heads(query, x) for x in (key, value))
-    q, k, v = (wide(x) for x in (query, key, value))
-    rows, columns = q.shape[-2], k.shape[-2]
-    bias = _additive(attn_mask, q.dtype)
-    if is_causal:
-        bias = causal_bias(rows, columns, q.dtype) + (0 if bias is None else bias)
-    factor = 1 / math.sqrt(max(q.shape[-1], 1)) if scale is None else scale.astype(q.dtype)
-    batch: Any = jnp.broadcast_shapes(q.shape[:-2], k.shape[:-2])
-    if bias is not None:
-        bias = jnp.broadcast_to(bias, (*batch, rows, columns))
-    kept = kept_factors((*batch, rows, columns), (p, seed, number), q.dtype)
-    result, _ = attend(q, k, v, bias, kept, factor, True)
-    return result.astype(query.dtype)
+    x = _operands(query, key, value, attn_mask, is_causal, enable_gqa)
+    result, *rest = attend(x, _scale(query, scale), (p, seed, number), True)
+    return result.astype(query.dtype), *rest
+
+
+@_attention.backward
+def _(grads, outputs, query, key, value, attn_mask, p, scale, is_causal, enable_gqa):
+    def arrange(*arrays: Any) -> Operands:
+        return _operands(*arrays, is_causal, enable_gqa)  # type: ignore[call-arg]
+
+    arrays = [query, key, value, attn_mask]
+    return tuple(arranged_gradients(arrange, arrays, _scale(query, scale), p, outputs, grads))
 
 
 def _additive(mask: Any, kind: Any) -> Any:
@@ -262,4 +322,4 @@ def scaled_dot_product_attention(
         tensor([[2.]])
     """
     draw = next_draw(dropout_p)
-    return _attention(query, key, value, attn_mask, *draw, scale, is_causal, enable_gqa)
+    return _attention(query, key, value, attn_mask, *draw, scale, is_causal, enable_gqa)[0]

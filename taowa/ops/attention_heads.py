@@ -12,7 +12,14 @@ import jax.numpy as jnp
 from taowa import dtypes
 from taowa.core.op import Array, op
 from taowa.core.tensor import Tensor
-from taowa.ops.attention import attend, causal_bias, kept_factors, next_draw
+from taowa.ops.attention import (
+    Operands,
+    arranged_gradients,
+    attend,
+    causal_bias,
+    kept,
+    next_draw,
+)
 from taowa.ops.linear import linear
 from taowa.ops.precision import wide
 
@@ -166,6 +173,46 @@ def _bias(attn_mask: Any, padding: Any, is_causal: bool, shape: tuple, kind: Any
     return sum(parts[1:], parts[0]) if parts else None
 
 
+def _operands(
+    projections: list,
+    static_k: Any,
+    static_v: Any,
+    bias_k: Any,
+    bias_v: Any,
+    attn_mask: Any,
+    padding: Any,
+    heads: int,
+    batch_first: bool,
+    is_causal: bool,
+    add_zero_attn: bool,
+) -> Operands:
+    """Return queries, keys and values of all heads, `(N, heads, L, E / heads)`, and the bias."""
+    size = sum(x.shape[-1] for x in projections) // 3
+    query, key, value = (
+        _batch_first(wide(part), batch_first)
+        for x in projections
+        for part in jnp.split(x, x.shape[-1] // size, -1)
+    )
+    query = _split_heads(query, heads)
+    key = _lengthened(key, static_k, bias_k, add_zero_attn, heads)
+    value = _lengthened(value, static_v, bias_v, add_zero_attn, heads)
+    shape = (*query.shape[:-1], key.shape[-2])  # (N, heads, L, S)
+    return Operands(query, key, value, _bias(attn_mask, padding, is_causal, shape, query.dtype))
+
+
+def _merged(result: Any, batch_first: bool, is_batched: bool) -> Any:
+    """`(N, heads, L, E / heads)` -> `(N, L, E)`, `(L, N, E)` or `(L, E)`."""
+    result = jnp.swapaxes(result, 1, 2)
+    result = result.reshape(*result.shape[:2], -1)
+    if not is_batched:
+        return result[0]
+    return result if batch_first else jnp.swapaxes(result, 0, 1)
+
+
+def _scale_of(projections: list, heads: int) -> float:
+    return math.sqrt(3 * heads / sum(x.shape[-1] for x in projections))
+
+
 @op(name="multi_head_attention")
 def _attend_heads(
     projections: list[Array],
@@ -182,33 +229,44 @@ def _attend_heads(
     batch_first: bool,
     is_causal: bool,
     add_zero_attn: bool,
-    weights: str | None,
+    is_safe: bool,
 ):
-    size = sum(x.shape[-1] for x in projections) // 3
-    parts = [
-        _batch_first(wide(part), batch_first)
-        for x in projections
-        for part in jnp.split(x, x.shape[-1] // size, -1)
-    ]
-    query = _split_heads(parts[0], heads)
-    key = _lengthened(parts[1], static_k, bias_k, add_zero_attn, heads)
-    value = _lengthened(parts[2], static_v, bias_v, add_zero_attn, heads)
-    shape = (*query.shape[:-1], key.shape[-2])  # (N, heads, L, S)
-    bias = _bias(attn_mask, padding, is_causal, shape, query.dtype)
-    kept = kept_factors(shape, (p, seed, number), query.dtype)
-    scale = 1 / math.sqrt(query.shape[-1])
-    result, shares = attend(query, key, value, bias, kept, scale, weights is None)
-    result = jnp.swapaxes(result, 1, 2).reshape(*parts[0].shape)
-    is_batched = projections[0].ndim == 3
-    if not is_batched:
-        result = result[0]
-    elif not batch_first:
-        result = jnp.swapaxes(result, 0, 1)
-    result = result.astype(projections[0].dtype)
-    if weights is None:
-        return result
-    shares = (shares.mean(1) if weights == "mean" else shares).astype(result.dtype)
-    return result, shares if is_batched else shares[0]
+    x = _operands(
+        projections, static_k, static_v, bias_k, bias_v, attn_mask, padding,
+        heads, batch_first, is_causal, add_zero_attn,
+    )  # fmt: skip
+    scale = _scale_of(projections, heads)
+    result, *rest = attend(x, scale, (p, seed, number), is_safe)
+    result = _merged(result, batch_first, projections[0].ndim == 3)
+    return result.astype(projections[0].dtype), *rest
+
+
+@_attend_heads.backward
+def _(
+    grads, outputs, projections, static_k, static_v, bias_k, bias_v, attn_mask, padding, p,
+    heads, batch_first, is_causal, add_zero_attn,
+):  # fmt: skip
+    def arrange(*arrays: Any) -> Operands:
+        return _operands(*arrays, heads, batch_first, is_causal, add_zero_attn)  # type: ignore[call-arg]
+
+    arrays = [projections, static_k, static_v, bias_k, bias_v, attn_mask, padding]
+    # The result's gradient in the heads' shape: the way of `_merged` backwards.
+    grad = grads[0]
+    if grad is not None:
+        grad = _split_heads(_batch_first(grad, batch_first), heads)
+    scale = _scale_of(projections, heads)
+    towards = (grad, grads[1])
+    return tuple(arranged_gradients(arrange, arrays, scale, p, outputs, towards))
+
+
+@op(name="attention_weights")
+def _shares(
+    weights: Array, mask: Array | None, p: Array | None, kind: Any, mean: bool, batched: bool
+):
+    """Return the weights after dropping, for each head or their mean."""
+    weights = kept(weights, mask, p)
+    weights = weights.mean(1) if mean else weights
+    return (weights if batched else weights[0]).astype(kind.np)
 
 
 class Heads(NamedTuple):
@@ -241,12 +299,17 @@ class Heads(NamedTuple):
         masks = self._settled(query, masks)
         self._require_sizes(query, key, value, masks)
         draw = next_draw(self.dropout_p)
-        found = _attend_heads(
+        result, weights, *mask = _attend_heads(
             _projections(query, key, value, self.weights, self.bias),
             *self.fixed, *self.more, masks.attn, masks.padding, *draw,
-            self.heads, self.batch_first, masks.is_causal, self.add_zero_attn, self.need_weights,
+            self.heads, self.batch_first, masks.is_causal, self.add_zero_attn,
+            self.need_weights is None,
         )  # fmt: skip
-        result, shares = (found, None) if self.need_weights is None else found
+        shares = None
+        if self.need_weights is not None:
+            is_mean, is_batched = self.need_weights == "mean", query.ndim == 3
+            dropped = (mask[0], draw[0]) if mask else (None, None)
+            shares = _shares(weights, *dropped, query.dtype, is_mean, is_batched)
         return linear(result, *self.out), shares
 
     def _settled(self, query: Tensor, masks: Masks) -> Masks:
