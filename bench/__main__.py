@@ -1,10 +1,10 @@
-"""Run all measurements: `python -m bench [engine|steps|memory|checkpoint|leaks]`."""
+"""Run all measurements: `python -m bench [engine|steps|memory|checkpoint|rnn|leaks]`."""
 
 import importlib
 import os
 import sys
 
-NAMES = ("engine", "steps", "memory", "checkpoint", "leaks")
+NAMES = ("engine", "steps", "memory", "checkpoint", "rnn", "leaks")
 
 
 def main():
