@@ -48,12 +48,28 @@ def make_view(
         is_tracked: Whether gradients flow through the view.
     """
     aval = input._aval
-    plan = bound_plan(*read, numbers, aval)
-    make_write = None
-    if write is not None:
-        sources: tuple[Any, ...] = (plan.aval,) if is_whole else (aval, plan.aval)
-        make_write = partial(bound_plan, *write, numbers, *sources)
-    return through(input, Step(plan, make_write, numbers, on_host), is_tracked)
+    key = (*read, aval)
+    step = None if numbers else _steps.get(key)
+    if step is None:
+        plan = bound_plan(*read, numbers, aval)
+        make_write = None
+        if write is not None:
+            sources: tuple[Any, ...] = (plan.aval,) if is_whole else (aval, plan.aval)
+            make_write = partial(bound_plan, *write, numbers, *sources)
+        step = Step(plan, make_write, numbers, on_host)
+        if not numbers:
+            _remember(key, step)
+    return through(input, step, is_tracked)
+
+
+_steps: dict[tuple, Step] = {}  # of views without run-time numbers, which are alike at each call
+_FORGET_AT = 4096
+
+
+def _remember(key: tuple, step: Step) -> None:
+    if len(_steps) >= _FORGET_AT:
+        _steps.clear()
+    _steps[key] = step
 
 
 def through(input: Tensor, step: Step, is_tracked: bool = True) -> Tensor:
