@@ -28,8 +28,10 @@ def relu(input: Array):
 
 
 @relu.backward
-def _(grad, output):
-    return jnp.where(output <= 0, jnp.zeros_like(grad), grad)
+def _(grad, input):
+    # Of the input, not the output: a comparison with the latter makes XLA lay out the gradients
+    # of residual networks channels-first, and transpose them for every convolution.
+    return jnp.where(input <= 0, jnp.zeros_like(grad), grad)
 
 
 def _require_bounds(input: Any) -> None:
