@@ -4,7 +4,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-slow lint format bench clean
+.PHONY: demo test test-slow lint format bench sanitize clean
+
+# The CPU kernels are compiled by the package's build, so a changed source installs it again.
+KERNELS := hatch_build.py $(wildcard taowa/kernels/build.py taowa/kernels/csrc/*)
 
 demo: $(VENV)/.stamp-demo
 	$(BIN)/taowa train $(ARGS)
@@ -28,13 +31,16 @@ format: $(VENV)/.stamp-lint
 bench: $(VENV)/.stamp-test
 	$(BIN)/python -m bench $(ARGS)
 
+sanitize: $(VENV)/.stamp-test
+	$(BIN)/python tests/kernels/sanitize.py $(ARGS)
+
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
+	rm -rf build taowa/kernels/_kernels.so $(VENV) .pytest_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.stamp-%: pyproject.toml | $(BIN)/python
+$(VENV)/.stamp-%: pyproject.toml $(KERNELS) | $(BIN)/python
 	$(BIN)/python -m pip install -q -e '.[$*]'
 	$(BIN)/python -m compileall -q taowa
 	touch $@

@@ -18,10 +18,11 @@ class KernelBuildHook(BuildHookInterface):
     """Puts the kernel library into the wheel; without a compiler the wheel is pure Python."""
 
     def dependencies(self):
-        """Return what compiling needs: jaxlib, for XLA's headers."""
-        if self.target_name != "wheel" or _builder().compiler() is None:
-            return []
-        return [one for one in self.metadata.core.dependencies if one.startswith("jax")]
+        """Return what compiling needs: jax, for XLA's headers, unless they are there already."""
+        builder = _builder()
+        is_needed = builder.compiler() is not None and builder.include_folder() is None
+        requirements = self.metadata.core.dependencies if is_needed else []
+        return [one for one in requirements if one.startswith("jax")]
 
     def initialize(self, version, build_data):
         """Compile the kernels and mark the wheel as bound to this platform."""

@@ -54,12 +54,16 @@ def compiler() -> list[str] | None:
     return None if found is None else [found]
 
 
-def include_folder() -> Path:
-    """Return the folder of XLA's headers, those of `jax.ffi.include_dir()`."""
+def include_folder() -> Path | None:
+    """Return the folder of XLA's headers, those of `jax.ffi.include_dir()`, if there is one.
+
+    A build in isolation does not see the environment that it builds for, but may look there.
+    """
     spec = importlib.util.find_spec("jaxlib")
-    if spec is None or spec.origin is None:
-        raise CannotBuildError("jaxlib, whose headers are needed, is not installed")
-    return Path(spec.origin).parent / "include"
+    folders = [Path(sysconfig.get_path(name)) / "jaxlib" for name in ("platlib", "purelib")]
+    if spec is not None and spec.origin is not None:
+        folders.insert(0, Path(spec.origin).parent)
+    return next((f / "include" for f in folders if (f / "include").is_dir()), None)
 
 
 def isas() -> dict[str, Isa]:
@@ -99,7 +103,10 @@ def compile_unit(unit: Unit, extra: tuple[str, ...] = ()) -> None:
     command = compiler()
     if command is None:
         raise CannotBuildError("there is no C++ compiler (c++, g++ or clang++)")
-    base = [*command, *FLAGS, *extra, f"-I{SOURCES}", "-isystem", str(include_folder())]
+    headers = include_folder()
+    if headers is None:
+        raise CannotBuildError("jaxlib, whose headers are needed, is not installed")
+    base = [*command, *FLAGS, *extra, f"-I{SOURCES}", "-isystem", str(headers)]
     _run([*base, *unit.flags, "-c", str(unit.source), "-o", str(unit.target)])
 
 

@@ -25,8 +25,8 @@ class UnusableError(Exception):
 def _load(path: Path) -> ctypes.CDLL:
     if not path.exists():
         raise UnusableError(
-            "they were not built: there was no C++ compiler when taowa was installed. "
-            "Install one (g++ or clang++), then reinstall taowa"
+            "they were not built when taowa was installed, mostly for want of a C++ compiler. "
+            "Install g++ or clang++, then reinstall taowa"
         )
     try:
         library = ctypes.CDLL(str(path))

@@ -16,8 +16,10 @@ from jaxlib.mlir import ir
 from taowa.kernels.library import kernels
 
 TARGET = "taowa.matmul"
-MIN_SIZE = 8  # of each dimension: XLA is as good at vectors
-MIN_WORK = 1 << 15  # multiplications that pay for the call
+# Against XLA's own: 0.2 to 0.7 of its time at 8 x 8 x 8 and above, but up to 3 times with vectors.
+MIN_SIZE = 4  # of each dimension
+MIN_WORK = 512  # multiplications
+
 
 dot_p = Primitive("taowa_dot")
 

@@ -22,6 +22,7 @@ constexpr int64_t kDepth = 384;                     // a tall panel of this dept
 constexpr int64_t kBlock = 192 * 1024;              // packed floats that stay in L2
 constexpr int kRowStep = kDepth + 16;               // between the rows of a tall panel
 constexpr int kColumnStep = 16;                     // between the columns of a transposed one
+constexpr int64_t kInPlaceHeight = 5 * kTall;
 constexpr int64_t kMinPiece = 1 << 18;              // multiplications worth a piece of their own
 constexpr int64_t kPiecesPerThread = 4;
 
@@ -42,9 +43,10 @@ struct Tile {
   int64_t depth;
   const float* a;
   const float* b;
+  int64_t b_step;  // between the rows of b
   float* c;
   int64_t c_step;
-  int columns;  // of c; b is padded with zeros
+  int columns;  // of c; where they are fewer than b's, b is padded with zeros
   bool add;
 };
 
@@ -53,7 +55,7 @@ void MultiplyTile(const Tile& tile) {
   Vec sum[rows][vectors] = {};
   const float* a = tile.a;
   const float* b = tile.b;
-  for (int64_t k = 0; k < tile.depth; ++k, a += step, b += kWide) {
+  for (int64_t k = 0; k < tile.depth; ++k, a += step, b += tile.b_step) {
     Vec wide[vectors];
 #pragma GCC unroll 16
     for (int v = 0; v < vectors; ++v) wide[v] = Load(b + v * kLanes);
@@ -185,6 +187,7 @@ struct Block {
   float* c;                // the result's first number in the block
   int64_t c_step;
   bool add, transposed;    // transposed: c is (width x height)
+  bool in_place;           // full panels of the wide operand are read where they are
   float* packed;
   int64_t num_groups;      // groups of column panels: pieces = row panels x groups
   int64_t ready;           // packed panels so far
@@ -192,13 +195,16 @@ struct Block {
 
   int64_t num_panels() const { return Ceil(width, kWide); }
   int64_t num_row_panels() const { return Ceil(height, kTall); }
+  bool IsPacked(int64_t panel) const { return !in_place || (panel + 1) * kWide > width; }
   int64_t num_pieces() const { return num_panels() + num_row_panels() * num_groups; }
 };
 
 void PackPanel(Block& block, int64_t panel) {
   const int64_t first = panel * kWide;
-  PackWide(From(block.wide, 0, first), block.depth,
-           static_cast<int>(Min(kWide, block.width - first)), block.packed + first * block.depth);
+  if (block.IsPacked(panel)) {
+    const int columns = static_cast<int>(Min(kWide, block.width - first));
+    PackWide(From(block.wide, 0, first), block.depth, columns, block.packed + first * block.depth);
+  }
   __atomic_add_fetch(&block.ready, 1, __ATOMIC_RELEASE);
 }
 
@@ -227,7 +233,10 @@ void MultiplyPiece(const Block& block, int64_t row_panel, int64_t group, float* 
       Tile tile;
       tile.depth = depth;
       tile.a = tall;
-      tile.b = block.packed + column * block.depth + k * kWide;
+      const bool is_packed = block.IsPacked(panel);
+      tile.b = is_packed ? block.packed + column * block.depth + k * kWide
+                         : At(block.wide, k, column);
+      tile.b_step = is_packed ? kWide : block.wide.row;
       tile.columns = static_cast<int>(Min(kWide, block.width - column));
       tile.add = k > 0 || block.add;
       tile.c = block.c + first_row * block.c_step + column;
@@ -312,6 +321,8 @@ bool MultiplyOne(const Product& p, float* c, const Threads& threads) {
   block.height = plan.height;
   block.c_step = p.n;
   block.transposed = plan.transposed;
+  // Too few rows to pay for packing.
+  block.in_place = plan.wide.column == 1 && plan.height <= kInPlaceHeight;
   for (int64_t j = 0; j < plan.width; j += plan.block_width) {
     block.width = Min(plan.block_width, plan.width - j);
     block.c = c + (plan.transposed ? j * p.n : j);

@@ -112,6 +112,9 @@ void Threads::Run(int64_t num_pieces, void (*piece)(void*, int64_t), void* data)
 void SetMaxThreads(int count) { max_threads.store(count, std::memory_order_relaxed); }
 
 float* Scratch(int slot, size_t num_floats) {
+#if defined(__SANITIZE_ADDRESS__)
+  buffers.sizes[slot] = 0;  // an own allocation each time, whose ends are guarded
+#endif
   if (buffers.sizes[slot] < num_floats) {
     std::free(buffers.memory[slot]);
     const size_t bytes = (num_floats * sizeof(float) + kAlignment - 1) / kAlignment * kAlignment;
