@@ -141,10 +141,10 @@ def _(
     logs = _emitted(log_probs, labels)
     betas = _backward(logs, labels, input_lengths, target_lengths)
     share = _shares(alphas + betas, logs)
-    share = jnp.where(jnp.isinf(loss)[None, :, None], jnp.nan, share)
     T, N, _ = log_probs.shape
     places = jnp.arange(T)[:, None, None], jnp.arange(N)[:, None], labels[None]
     expected = jnp.zeros_like(log_probs).at[places].add(share, mode="drop")
+    expected = jnp.where(jnp.isinf(loss)[None, :, None], jnp.nan, expected)
     towards = (jnp.exp(log_probs) - expected) * grads[0][None, :, None]
     is_used = (jnp.arange(T)[:, None] < input_lengths)[..., None]
     if zero_infinity:
