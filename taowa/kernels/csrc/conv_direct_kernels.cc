@@ -25,7 +25,7 @@ struct Source {
   int64_t Depth() const { return down.taps * across.taps * depth; }
   // Neighbouring taps that lie side by side in memory are copied as one.
   int64_t RunTaps() const {
-    return across.offset_step == 1 && depth == channels ? across.taps : 1;
+    return across.offset_step == 1 && depth == channels ? Max(1, across.taps) : 1;
   }
 };
 
