@@ -1,10 +1,10 @@
-"""Run all measurements: `python -m bench [engine|steps|memory|checkpoint|rnn|leaks]`."""
+"""Run all measurements: `python -m bench [engine|steps|memory|checkpoint|rnn|kernels|leaks]`."""
 
 import importlib
 import os
 import sys
 
-NAMES = ("engine", "steps", "memory", "checkpoint", "rnn", "leaks")
+NAMES = ("engine", "steps", "memory", "checkpoint", "rnn", "kernels", "leaks")
 
 
 def main():

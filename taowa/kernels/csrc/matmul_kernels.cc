@@ -102,21 +102,32 @@ struct TileKernels {
 
 constexpr TileKernels tile_kernels;
 
-// Transposes a square of kLanes x kLanes.
+// Numbers of the halves of x and y, low or high, in turn: x0 y0 x1 y1 ...
+template <bool high>
+inline Vec Interleave(Vec x, Vec y) {
+#if defined(__clang__)
+  Vec result;
+  for (int i = 0; i < kLanes; ++i) result[i] = (i % 2 ? y : x)[i / 2 + (high ? kLanes / 2 : 0)];
+  return result;
+#else
+  typedef int Index __attribute__((vector_size(TAOWA_VECTOR_BYTES)));
+  Index index;
+  for (int i = 0; i < kLanes; ++i) {
+    index[i] = i / 2 + (i % 2) * kLanes + (high ? kLanes / 2 : 0);
+  }
+  return __builtin_shuffle(x, y, index);
+#endif
+}
+
+// Transposes a square of kLanes x kLanes: each of log2(kLanes) rounds interleaves the rows that lie
+// half the square apart.
 void TransposeSquare(const float* from, int64_t from_step, float* to, int64_t to_step) {
   Vec x[kLanes], y[kLanes];
   for (int i = 0; i < kLanes; ++i) x[i] = Load(from + i * from_step);
-  // Each round merges rows that lie kLanes / 2 apart; log2(kLanes) rounds transpose.
-  typedef int Index __attribute__((vector_size(TAOWA_VECTOR_BYTES)));
-  Index low, high;
-  for (int i = 0; i < kLanes; ++i) {
-    low[i] = i / 2 + (i % 2) * kLanes;
-    high[i] = low[i] + kLanes / 2;
-  }
   for (int width = 1; width < kLanes; width *= 2) {
     for (int i = 0; i < kLanes / 2; ++i) {
-      y[2 * i] = __builtin_shuffle(x[i], x[i + kLanes / 2], low);
-      y[2 * i + 1] = __builtin_shuffle(x[i], x[i + kLanes / 2], high);
+      y[2 * i] = Interleave<false>(x[i], x[i + kLanes / 2]);
+      y[2 * i + 1] = Interleave<true>(x[i], x[i + kLanes / 2]);
     }
     for (int i = 0; i < kLanes; ++i) x[i] = y[i];
   }
