@@ -90,7 +90,7 @@ def explain(*, verbose: bool = False) -> Report:
         counters.dispatches,
         counters.compile_seconds,
         len(programs()),
-        len(context().pending),
+        sum(node.plan.index is None for node in context().pending),
         tuple(journal.log.compilations),
         _details() if verbose else "",
     )
