@@ -95,8 +95,7 @@ def construct(name: str, made: Case) -> list:
     pair = []
     for library, home in _SIDES:
         args, kwargs, _ = library.arguments(made)
-        _seed(3)
-        pair.append(getattr(home, name)(*args, **kwargs))
+        pair.append(quietly(getattr(home, name), *args, **kwargs))
     return pair
 
 
@@ -146,12 +145,12 @@ class Side:
         return [random_like(self.library, root, rng) for root in self.roots]
 
 
-def quietly(module: Any, *args: Any, **kwargs: Any) -> Any:
-    """Call a module after a seed of its own, without its warnings."""
+def quietly(function: Any, *args: Any, **kwargs: Any) -> Any:
+    """Call a class or a module after a seed of its own, without its warnings."""
     _seed(5)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return module(*args, **kwargs)
+        return function(*args, **kwargs)
 
 
 class RefusedByPyTorchError(Exception):
