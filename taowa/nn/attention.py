@@ -9,7 +9,8 @@ from taowa.nn import init
 from taowa.nn.linear import Linear
 from taowa.nn.module import Module
 from taowa.nn.parameter import Parameter
-from taowa.ops.attention_heads import Heads, Masks, weights_wanted
+from taowa.ops.attention_forward import Heads, weights_wanted
+from taowa.ops.attention_masks import Masks
 from taowa.ops.creation import empty
 
 __all__ = ["MultiheadAttention"]

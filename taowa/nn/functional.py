@@ -16,7 +16,7 @@ from taowa.ops import smooth_activation as _smooth
 from taowa.ops import softmax as _softmax
 from taowa.ops.activation import hardshrink, prelu, softshrink
 from taowa.ops.attention import scaled_dot_product_attention
-from taowa.ops.attention_heads import multi_head_attention_forward
+from taowa.ops.attention_forward import multi_head_attention_forward
 from taowa.ops.average_pooling import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,

@@ -19,7 +19,7 @@ from taowa.nn.transformer_layers import (
     TransformerDecoderLayer,
     TransformerEncoderLayer,
 )
-from taowa.ops.attention_heads import agreeing_masks
+from taowa.ops.attention_masks import agreeing_masks
 from taowa.ops.creation import full
 
 __all__ = ["Transformer", "TransformerDecoder", "TransformerEncoder"]

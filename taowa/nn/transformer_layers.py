@@ -14,7 +14,7 @@ from taowa.nn.linear import Linear
 from taowa.nn.module import Module
 from taowa.nn.normalization import LayerNorm
 from taowa.nn.smooth_activation import GELU
-from taowa.ops.attention_heads import agreeing_masks
+from taowa.ops.attention_masks import agreeing_masks
 
 __all__ = ["TransformerDecoderLayer", "TransformerEncoderLayer"]
 
