@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from taowa.core.tensor import Tensor
 from taowa.ops.attention import next_draw
-from taowa.ops.attention_heads import attend_heads, project
+from taowa.ops.attention_heads import attend_heads, project, shares
 from taowa.ops.attention_masks import Masks, agreeing_masks
 from taowa.ops.linear import linear
 
