@@ -164,13 +164,13 @@ class Trial:
         theirs, mine = construct(name, sample.made)
         self.text = f"{mine} training={training}"
         self.fault = state_difference(mine, theirs)
+        theirs = theirs.to(dtype).train(training)
+        mine = mine.to(getattr(taowa, str(dtype)[6:])).train(training)
         if name.startswith("Lazy"):  # the first call makes the parameters
             for library, module in ((TORCH, theirs), (OURS, mine)):
                 args, kwargs, _ = library.arguments(sample.called)
                 quietly(module, *args, **kwargs)
             self.fault = self.fault or state_difference(mine, theirs)
-        theirs = theirs.to(dtype).train(training)
-        mine = mine.to(getattr(taowa, str(dtype)[6:])).train(training)
         mine.load_state_dict(state_of(theirs))
         exact = copy.deepcopy(theirs).double() if dtype is torch.bfloat16 else None
         try:
