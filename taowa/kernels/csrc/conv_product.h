@@ -34,6 +34,7 @@ struct Rows {
 };
 
 // c[r][0..kPanel) = (kAdd ? itself : 0) + sum over k < depth of a(r, k) * b[k][0..kPanel)
+// What is there already is added last: a long sum of short sums is more exact than one long sum.
 template <int kRows, bool kAdd>
 void MultiplyRows(Rows a, const float* b, int64_t depth, float* c) {
   Vec sum[kRows][kPanelVectors];
@@ -41,7 +42,8 @@ void MultiplyRows(Rows a, const float* b, int64_t depth, float* c) {
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
     for (int v = 0; v < kPanelVectors; ++v) {
-      sum[r][v] = kAdd ? Load(c + r * kPanel + v * kLanes) : Vec{};
+      if (kAdd) __builtin_prefetch(c + r * kPanel + v * kLanes, 1);
+      sum[r][v] = Vec{};
     }
   }
   for (int64_t k = 0; k < depth; ++k) {
@@ -59,7 +61,10 @@ void MultiplyRows(Rows a, const float* b, int64_t depth, float* c) {
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
-    for (int v = 0; v < kPanelVectors; ++v) Store(c + r * kPanel + v * kLanes, sum[r][v]);
+    for (int v = 0; v < kPanelVectors; ++v) {
+      float* to = c + r * kPanel + v * kLanes;
+      Store(to, kAdd ? Load(to) + sum[r][v] : sum[r][v]);
+    }
   }
 }
 

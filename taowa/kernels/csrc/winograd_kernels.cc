@@ -152,10 +152,10 @@ struct Block {
   ChannelRange rows, columns;
 };
 
-constexpr int64_t kRowBlock = 64, kColumnBlock = 32, kPanels = kColumnBlock / kPanel;
+constexpr int64_t kRowBlock = 32, kColumnBlock = 32, kPanels = kColumnBlock / kPanel;
 constexpr int64_t kSumStep = kRowBlock * kPanel + kLine;  // sums[panel][point][row][kPanel]
 constexpr int64_t kSumFloats = kPanels * kPoints * kSumStep;
-constexpr int64_t kSumTiles = 24;  // tiles summed at a time
+constexpr int64_t kSumTiles = 64;  // tiles summed at a time
 constexpr Planes kInputs = {nullptr, kSumTiles * kRowBlock + kLine, kRowBlock};
 constexpr Planes kOutputs = {nullptr, kSumTiles * kPanel + kLine, kPanel};
 constexpr int64_t kOwnFloats = kPoints * (kInputs.point_step + kOutputs.point_step);
@@ -231,7 +231,7 @@ void WriteBlock(const WeightTask& task, const Block& b, const float* sums, int64
 // Few blocks: the tiles of each are cut into parts, so that every thread has work.
 int64_t NumParts(const WeightTask& task, int threads) {
   if (task.Blocks() >= 2 * threads) return 1;
-  const int64_t most = DivideUp(task.tiles.count, 4 * kSumTiles);
+  const int64_t most = DivideUp(task.tiles.count, kSumTiles);
   return Max(1, Min(most, DivideUp(4 * threads, task.Blocks())));
 }
 
