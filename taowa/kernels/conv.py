@@ -130,9 +130,9 @@ def _define(name: str, reference: Callable, result_shape: Callable, sizes: Calla
 
     def lower(context: Any, a: Any, b: Any, *, geometry: Geometry) -> Any:
         rule = jax.ffi.ffi_lowering(f"taowa.{name}")
-        shapes = [aval.shape for aval in context.avals_in]
+        batch, channels, outputs = sizes(*[aval.shape for aval in context.avals_in])
         winograd = geometry.winograd and suits_winograd(geometry)
-        winograd = winograd and is_winograd_quicker(*sizes(*shapes), geometry)
+        winograd = winograd and is_winograd_quicker(batch, channels, outputs, geometry)
         return rule(context, a, b, window=geometry.window(), winograd=winograd)
 
     primitive.def_abstract_eval(shape_of)

@@ -194,18 +194,33 @@ def _convolve_by_kernel(
     x: Any, weight: Any, stride: tuple, pairs: list, dilation: tuple, groups: int, method: str
 ) -> Any:
     """Return the result of a CPU kernel, channels-last inside; `None` if none suits."""
-    rank = len(stride)
-    if rank > 2 or x.size == 0 or not kernel.is_wanted(x, method):
+    if not _has_kernel(x, method):
         return None
-    low = 2 - rank  # one dimension is two with a height of one
-    geometry = kernel.Geometry(
-        (1,) * low + x.shape[2:], (1,) * low + weight.shape[2:], (1,) * low + stride,
+    geometry = _geometry(x.shape[2:], weight, stride, pairs, dilation, groups, method)
+    return _run_kernel(kernel.forward, x, weight, geometry, geometry.sizes)
+
+
+def _has_kernel(x: Any, method: str) -> bool:
+    return x.ndim < 5 and x.size > 0 and kernel.is_wanted(x, method)
+
+
+def _geometry(
+    sizes: Any, weight: Any, stride: tuple, pairs: list, dilation: tuple, groups: int, method: str
+) -> kernel.Geometry:
+    """Return the sizes of a 2-d convolution; one dimension is two with a height of one."""
+    low = 2 - len(stride)
+    return kernel.Geometry(
+        (1,) * low + tuple(sizes), (1,) * low + weight.shape[2:], (1,) * low + stride,
         ((0, 0),) * low + tuple(pairs), (1,) * low + dilation, groups, method == "winograd",
     )  # fmt: skip
-    images = x.reshape(*x.shape[:2], *geometry.sizes).transpose(0, 2, 3, 1)
+
+
+def _run_kernel(run: Any, x: Any, weight: Any, geometry: kernel.Geometry, sizes: tuple) -> Any:
+    """Run a kernel on images of these sizes: `(N, C, *sizes)` -> `(N, C_out, *new_sizes)`."""
+    images = x.reshape(*x.shape[:2], *sizes).transpose(0, 2, 3, 1)
     filters = weight.reshape(*weight.shape[:2], *geometry.kernel)
-    y = kernel.forward(images, filters, geometry).transpose(0, 3, 1, 2)
-    return y.reshape(*y.shape[:2], *y.shape[4 - rank :])
+    y = run(images, filters, geometry).transpose(0, 3, 1, 2)
+    return y.reshape(*y.shape[:2], *y.shape[6 - x.ndim :])
 
 
 def _transposed_sizes(
@@ -236,6 +251,7 @@ def conv_transpose(
     output_padding: tuple,
     groups: int,
     dilation: tuple,
+    method: str = "xla",
 ):
     """Apply the transpose of a convolution: what its gradient does to the input.
 
@@ -243,6 +259,7 @@ def conv_transpose(
         weight: `(in_channels, out_channels // groups, *kernel_size)`.
         rank: The number of spatial dimensions.
         output_padding: How much is added to one side of the result.
+        method: Which CPU kernels may be used: `winograd` (all of them), `direct`, or `xla` (none).
 
     Example:
         >>> import taowa
@@ -265,15 +282,36 @@ def conv_transpose(
             f"Given input size per channel: ({' x '.join(map(str, x.shape[2:]))}). Calculated "
             f"output size per channel: ({' x '.join(map(str, sizes))}). Output size is too small"
         )
-    reach = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
+    options = (stride, padding, output_padding, dilation, groups)
+    y = _transpose_by_kernel(x, weight, sizes, *options, method)
+    y = _add_bias(_transpose(x, weight, *options) if y is None else y, bias, rank)
+    return y if input.ndim == x.ndim else y[0]
+
+
+def _transpose_by_kernel(
+    x: Any, weight: Any, sizes: list[int], stride: tuple, padding: tuple, output_padding: tuple,
+    dilation: tuple, groups: int, method: str,
+) -> Any:  # fmt: skip
+    """Return what the CPU kernel of a convolution's gradient gives; `None` if none suits."""
+    if not _has_kernel(x, method):
+        return None
+    pairs = [(p, p - o) for p, o in zip(padding, output_padding, strict=True)]
+    geometry = _geometry(sizes, weight, stride, pairs, dilation, groups, method)
+    return _run_kernel(kernel.input_gradient, x, weight, geometry, geometry.output_sizes())
+
+
+def _transpose(
+    x: Any, weight: Any, stride: tuple, padding: tuple, output_padding: tuple, dilation: tuple,
+    groups: int,
+) -> Any:  # fmt: skip
+    rank = len(stride)
+    reach = [d * (k - 1) for k, d in zip(weight.shape[2:], dilation, strict=True)]
     pairs = [(r - p, r - p + o) for r, p, o in zip(reach, padding, output_padding, strict=True)]
-    y = lax.conv_general_dilated(
+    return lax.conv_general_dilated(
         x, _swapped(weight, groups), (1,) * rank, pairs, lhs_dilation=stride,
         rhs_dilation=dilation, feature_group_count=groups,
         dimension_numbers=_dimension_numbers(rank),
     )  # fmt: skip
-    y = _add_bias(y, bias, rank)
-    return y if input.ndim == x.ndim else y[0]
 
 
 def _swapped(weight: Any, groups: int) -> Any:
@@ -320,7 +358,7 @@ def _transposed(rank: int) -> Any:
     ) -> Tensor:
         return conv_transpose(
             input, weight, bias, rank, as_tuple(stride, rank), as_tuple(padding, rank),
-            as_tuple(output_padding, rank), groups, as_tuple(dilation, rank),
+            as_tuple(output_padding, rank), groups, as_tuple(dilation, rank), kernel.method(),
         )  # fmt: skip
 
     return _named(conv, f"conv_transpose{rank}d", _TRANSPOSED_TEXT, rank)

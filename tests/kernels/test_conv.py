@@ -67,10 +67,10 @@ def check(batch, channels, outputs, geometry, tolerance=DIRECT_TOLERANCE, seed=0
     x, w, dy = operands(batch, channels, outputs, geometry, seed)
     expected = references(x, w, dy, geometry)
     pairs = ((x, w), (dy, w), (x, dy))
-    before = kernels.isa
+    before = str(kernels.isa)
     for one, pair, exact in zip(PASSES, pairs, expected, strict=True):
         program = jax.jit(partial(one, geometry=geometry)).lower(*pair).compile()
-        assert "taowa.conv_" in program.as_text()
+        assert "taowa.conv_" in str(program.as_text())
         for isa in kernels.isas:
             kernels.isa = isa
             found = np.asarray(program(*pair))
