@@ -251,7 +251,7 @@ bool Input(const float* dy, const float* w, float* dx, const ConvShape& s,
 
 // The gradient towards the weights: rows are the depth, columns the output channels, and the sum
 // goes over the grid points. A block of it stays in the cache while all points pass.
-constexpr int64_t kWeightRows = 256, kWeightColumns = 128, kSumPoints = 96;
+constexpr int64_t kWeightRows = 256, kWeightColumns = 128, kSumPoints = 128;
 constexpr int64_t kWeightPanels = kWeightColumns / kPanel;
 constexpr int64_t kWeightStep = kWeightRows + kLine;
 constexpr int64_t kSumFloats = kWeightRows * kWeightColumns;  // [panel][row][kPanel]
@@ -299,8 +299,9 @@ void SumBlock(const WeightTask& task, const WeightBlock& b, Range all, float* ow
   source.first_channel = b.group * source.depth;
   float* packed = own + kSumPoints * kWeightStep;
   const int64_t channel = b.group * task.columns + b.columns.first;
-  for (int64_t begin = 0; begin < all.count; begin += kSumPoints) {
-    const Range points = {all.first + begin, Min(kSumPoints, all.count - begin)};
+  const int64_t some = DivideUp(all.count, DivideUp(all.count, kSumPoints));  // of equal sizes
+  for (int64_t begin = 0; begin < all.count; begin += some) {
+    const Range points = {all.first + begin, Min(some, all.count - begin)};
     Gather(source, points, b.rows, own, kWeightStep);
     for (int64_t column = 0; column < b.columns.count; column += kPanel) {
       PackCotangents(task, points, {column, b.columns.count - column}, channel + column, packed);
@@ -314,15 +315,14 @@ void SumBlock(const WeightTask& task, const WeightBlock& b, Range all, float* ow
 void WriteBlock(const WeightTask& task, const WeightBlock& b, const float* sums, int64_t parts) {
   const Source& s = task.source;
   const int64_t filter_step = s.depth * task.kernel_taps;
-  for (int64_t row = 0; row < b.rows.count; ++row) {
-    const int64_t tap = (b.rows.first + row) / s.depth, channel = (b.rows.first + row) % s.depth;
-    float* to = task.dw + (b.group * task.columns + b.columns.first) * filter_step +
-                channel * task.kernel_taps + tap;
-    for (int64_t column = 0; column < b.columns.count; ++column, to += filter_step) {
-      const float* from = sums + (column / kPanel * kWeightRows + row) * kPanel + column % kPanel;
+  for (int64_t column = 0; column < b.columns.count; ++column) {
+    const float* from = sums + column / kPanel * kWeightRows * kPanel + column % kPanel;
+    float* filter = task.dw + (b.group * task.columns + b.columns.first + column) * filter_step;
+    for (int64_t row = 0; row < b.rows.count; ++row, from += kPanel) {
+      const int64_t tap = (b.rows.first + row) / s.depth, channel = (b.rows.first + row) % s.depth;
       float sum = from[0];
       for (int64_t i = 1; i < parts; ++i) sum += from[i * kSumFloats];
-      *to = sum;
+      filter[channel * task.kernel_taps + tap] = sum;
     }
   }
 }
