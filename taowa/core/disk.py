@@ -31,7 +31,7 @@ def _fingerprint() -> str:
     """Return a digest of all that decides what code a key compiles to."""
     digest = hashlib.sha256()
     package = Path(__file__).parent.parent
-    for source in sorted(package.rglob("*.py")):
+    for source in sorted([*package.rglob("*.py"), *package.rglob("*.so")]):
         digest.update(source.read_bytes())
     digest.update(repr((jax.__version__, version("jaxlib"), platform.machine())).encode())
     digest.update(_processor().encode())

@@ -16,12 +16,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.core import ShapedArray
-from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 from taowa.kernels.library import kernels
 
 _LAYOUT = ("NHWC", "OIHW", "NHWC")
+Primitive = type(lax.dot_general_p)  # importing jax.extend.core would import Pallas too
 
 
 class Geometry(NamedTuple):
@@ -71,7 +71,7 @@ def is_winograd_quicker(batch: int, channels: int, outputs: int, geometry: Geome
     """Return whether Winograd's algorithm needs less work: a model of both, in vector operations.
 
     Products of matrices run at full speed, one operation for each 16 products. What else each
-    algorithm does to inputs, outputs and filters has been measured as operations per number.
+    algorithm does to inputs, outputs and filters is set by hand, as operations per number.
     """
     height, width = geometry.output_sizes()
     tiles, pixels = batch * -(-height // 4) * -(-width // 4), batch * height * width
