@@ -21,7 +21,7 @@ from jax.interpreters import ad, batching, mlir
 from taowa.kernels.library import kernels
 
 _LAYOUT = ("NHWC", "OIHW", "NHWC")
-Primitive = type(lax.dot_general_p)  # importing jax.extend.core would import Pallas too
+Primitive: Any = type(lax.dot_general_p)  # importing jax.extend.core would import Pallas too
 
 
 class Geometry(NamedTuple):
@@ -121,7 +121,7 @@ def reference_weight_gradient(x: Any, cotangent: Any, geometry: Geometry) -> Any
     return jax.linear_transpose(lambda w: reference_forward(x, w, geometry), filters)(cotangent)[0]
 
 
-def _define(name: str, reference: Callable, result_shape: Callable, sizes: Callable) -> Primitive:
+def _define(name: str, reference: Callable, result_shape: Callable, sizes: Callable) -> Any:
     """Return the primitive of one pass; `sizes` finds batch, channels and outputs."""
     primitive = Primitive(f"taowa_{name}")
 
@@ -143,7 +143,7 @@ def _define(name: str, reference: Callable, result_shape: Callable, sizes: Calla
     return primitive
 
 
-def _batch(primitive: Primitive, values: tuple, axes: tuple, *, geometry: Geometry) -> tuple:
+def _batch(primitive: Any, values: tuple, axes: tuple, *, geometry: Geometry) -> tuple:
     """Apply a pass to stacks of operands: of images as one larger batch, else one by one."""
     a, b = (
         v if axis is None else jnp.moveaxis(v, axis, 0)

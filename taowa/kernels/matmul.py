@@ -20,7 +20,7 @@ MIN_SIZE = 4  # of each dimension
 MIN_WORK = 512  # multiplications
 
 
-Primitive = type(lax.dot_general_p)  # importing jax.extend.core would import Pallas too
+Primitive: Any = type(lax.dot_general_p)  # importing jax.extend.core would import Pallas too
 dot_p = Primitive("taowa_dot")
 
 
