@@ -45,17 +45,7 @@ def optimizer_step(
     flags: tuple,
 ):
     """Update all parameters of a group: returns the new parameters, then their new states."""
-    optimizer = RULES[rule]
-    width = len(states) // len(params)
-    new_params, new_states = [], []
-    for i, (param, grad) in enumerate(zip(params, grads, strict=True)):
-        old = (param, grad, *states[i * width : (i + 1) * width])
-        values = [_as_real(value) for value in old]
-        dtype = values[0].dtype
-        cast = [n.astype(dtype) if n.dtype.kind == "f" else n for n in numbers]
-        param, *state = optimizer.update(*values, *cast, flags)
-        new_params.append(_as_before(param, old[0]))
-        new_states += map(_as_before, state, old[2:])
+    new_params, new_states = RULES[rule].update_group(params, grads, states, numbers, flags)
     return (*new_params, *new_states)
 
 
@@ -126,6 +116,23 @@ class Optimizer:
     def initial_state(self, param: Tensor, name: str, group: dict[str, Any]) -> np.ndarray:
         """Return the value of a state tensor before the first step."""
         return np.zeros(param.shape, param.dtype.np)
+
+    @classmethod
+    def update_group(
+        cls, params: list, grads: list, states: list, numbers: list, flags: tuple
+    ) -> tuple[list, list]:
+        """Return the new parameters and states of a group, by `update` for each parameter."""
+        width = len(states) // len(params)
+        new_params, new_states = [], []
+        for i, (param, grad) in enumerate(zip(params, grads, strict=True)):
+            old = (param, grad, *states[i * width : (i + 1) * width])
+            values = [_as_real(value) for value in old]
+            dtype = values[0].dtype
+            cast = [n.astype(dtype) if n.dtype.kind == "f" else n for n in numbers]
+            param, *state = cls.update(*values, *cast, flags)
+            new_params.append(_as_before(param, old[0]))
+            new_states += map(_as_before, state, old[2:])
+        return new_params, new_states
 
     @staticmethod
     def update(param: Any, grad: Any, *rest: Any) -> tuple:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import jax.numpy as jnp
+from jax import lax
 
+from taowa.kernels import sgd
 from taowa.optim.optimizer import Optimizer, as_number, check_number
 from taowa.optim.rule import check_common
 
@@ -83,6 +85,23 @@ class SGD(Optimizer):
         return (
             as_number(group["lr"]), float(group["momentum"]), float(1 - group["dampening"]),
             float(group["weight_decay"]), step,
+        )  # fmt: skip
+
+    @classmethod
+    def update_group(
+        cls, params: list, grads: list, states: list, numbers: list, flags: tuple
+    ) -> tuple[list, list]:
+        plain = super().update_group
+        if not sgd.suits([*params, *grads, *states]):
+            return plain(params, grads, states, numbers, flags)
+
+        def by_kernel(*values: list) -> tuple[list, list]:
+            _, is_nesterov, _, is_maximizing = flags
+            return sgd.descend(*values, is_nesterov=is_nesterov, is_maximizing=is_maximizing)
+
+        return lax.platform_dependent(
+            params, grads, states, numbers,
+            cpu=by_kernel, default=lambda *values: plain(*values, flags),
         )  # fmt: skip
 
     @staticmethod
