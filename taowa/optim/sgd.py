@@ -101,7 +101,7 @@ class SGD(Optimizer):
 
         return lax.platform_dependent(
             params, grads, states, numbers,
-            cpu=by_kernel, default=lambda *values: plain(*values, flags),
+            cpu=by_kernel, default=lambda p, g, s, n: plain(p, g, s, n, flags),
         )  # fmt: skip
 
     @staticmethod
