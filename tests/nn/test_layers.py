@@ -1,4 +1,4 @@
-"""Layers against PyTorch: printed form, state, values, gradients; and what is taowa's own."""
+"""What is taowa's own in layers, and what PyTorch's table (test_module_db.py) does not show."""
 
 import copy
 import pickle
@@ -12,38 +12,9 @@ from taowa import nn
 from taowa.core import journal
 from taowa.core.context import context
 from tests.nn.comparison import Comparison, flat, ours, random, same
-from tests.nn.module_samples import module_infos, samples
+from tests.nn.module_samples import samples
 
-# Lazy layers and those made of other layers are in test_module_db.py alone.
-LAYERS = sorted(
-    name
-    for name in module_infos()
-    if hasattr(nn, name) and not name.startswith(("Lazy", "Transformer"))
-)
-DRAWING = {"AlphaDropout", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "FeatureAlphaDropout"}
 TOLERANCE = (2e-4, 1e-4)
-
-
-@pytest.mark.parametrize("name", LAYERS)
-@pytest.mark.filterwarnings("ignore")
-def test_like_pytorch(name):
-    modes = (True, False) if "Norm" in name or name in DRAWING or name == "RReLU" else (True,)
-    both = Comparison()
-    for training in modes:
-        for args, kwargs, call_args, call_kwargs in samples(name, training):
-            theirs, mine = construct(name, args, kwargs)
-            theirs.train(training)
-            mine.train(training)
-            if training and (name in DRAWING or name == "RReLU"):
-                mine(*ours(call_args))
-                continue
-            both.call(
-                f"{mine} {training}", theirs, mine, *call_args, **call_kwargs,
-                parameters=(theirs.parameters(), mine.parameters()), tolerance=TOLERANCE,
-            )  # fmt: skip
-            for (key, buffer), value in zip(theirs.named_buffers(), mine.buffers(), strict=True):
-                both.pairs.append((key, buffer, value, TOLERANCE))
-    both.check()
 
 
 def construct(name, args, kwargs):

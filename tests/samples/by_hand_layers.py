@@ -65,7 +65,42 @@ def _grouped_cases(m: Make) -> list[Case]:
     ]
 
 
+def _layers_of(gates: int, num_states: int) -> Hand:
+    """Calls of one layer, and of two in both directions without biases."""
+
+    def weights(m: Make, inputs: int, hidden: int, biased: bool) -> list:
+        rows, bounds = gates * hidden, {"low": -1, "high": 1}  # no gate is saturated
+        made = [m(rows, inputs, **bounds), m(rows, hidden, **bounds)]
+        return made + ([m(rows), m(rows)] if biased else [])
+
+    def make(m: Make) -> list[Case]:
+        one, two = m(1, 2, 3), m(4, 2, 3)
+        stacked = [w for size in (4, 4, 6, 6) for w in weights(m, size, 3, False)]
+        pairs = [(one, m(1, 2, 3)), (two, m(4, 2, 3))] if num_states == 2 else [one, two]
+        single = weights(m, 4, 3, True)
+        return [
+            call(m(3, 2, 4), pairs[0], single, True, 1, 0.0, True, False, False),
+            call(m(2, 3, 4), pairs[1], stacked, False, 2, 0.0, True, True, True),
+        ]
+
+    return Hand(make, FLOATING[:2])
+
+
+def _cell_of(gates: int, num_states: int) -> Hand:
+    def make(m: Make) -> list[Case]:
+        states = [m(2, 3), m(2, 3)] if num_states == 2 else m(2, 3)
+        weights = [m(gates * 3, 4), m(gates * 3, 3)]
+        biases = [m(gates * 3), m(gates * 3)]
+        return [call(m(2, 4), states, *weights, *biases), call(m(2, 4), states, *weights)]
+
+    return Hand(make, FLOATING[:2])
+
+
+_GATES = {"lstm": (4, 2), "gru": (3, 1), "rnn_tanh": (1, 1), "rnn_relu": (1, 1)}
+
 LAYER_RECORDS: dict[str, Hand] = {
+    **{name: _layers_of(*sizes) for name, sizes in _GATES.items()},
+    **{f"{name}_cell": _cell_of(*sizes) for name, sizes in _GATES.items()},
     "nn.functional.affine_grid": Hand(_affine_cases, FLOATING),
     "nn.functional.conv_tbc": Hand(
         lambda m: [call(m(5, 2, 3), m(3, 3, 4), m(4)), call(m(2, 2, 3), m(3, 3, 4), m(4), 1)],

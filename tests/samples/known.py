@@ -43,6 +43,14 @@ KNOWN: dict[str, dict[str, str]] = {
     "nn.functional.linear_cross_entropy": {
         r"second gradients: .*options=Linear": "PyTorch has zeros or none",
     },
+    "nn.functional.multi_head_attention_forward": {
+        r"(values|eager|second gradients): .*, False, 0.5, .*training=True": (
+            "the mask is drawn by key"
+        ),
+    },
+    "nn.functional.scaled_dot_product_attention": {
+        r"values: .*dropout_p=0.5": "the mask is drawn by key",
+    },
     "topk": {
         r"values: (int64|uint8).*result 1": "which of equal elements comes first is unspecified",
     },
