@@ -14,7 +14,7 @@ import torch
 
 from bench.pairs import compare
 from taowa.kernels import conv
-from taowa.kernels.library import kernels
+from taowa.kernels.shared_library import kernels
 
 BLOCKS, BLOCK_SECONDS = 5, 0.03
 

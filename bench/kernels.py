@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from bench.pairs import block_seconds
-from taowa.kernels.library import kernels
 from taowa.kernels.matmul import dot_p
+from taowa.kernels.shared_library import kernels
 
 BLOCKS = 9
 BLOCK_SECONDS = 0.03

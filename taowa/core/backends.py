@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from taowa.kernels.library import kernels
+from taowa.kernels.shared_library import kernels
 
 __all__ = ["cuda", "cudnn", "kernels", "mps"]
 

@@ -21,7 +21,7 @@ import jax
 from jax.experimental import serialize_executable
 
 from taowa.config import config
-from taowa.kernels.library import kernels
+from taowa.kernels.shared_library import kernels
 
 SUFFIX = ".program"
 

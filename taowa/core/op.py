@@ -22,7 +22,7 @@ from taowa import dtypes
 from taowa.core.context import PACKAGE_PREFIX
 from taowa.core.node import Aval
 from taowa.core.plan import SCALAR_TYPES, Plan, avals_of
-from taowa.kernels.library import kernels
+from taowa.kernels.shared_library import kernels
 
 Array = Any  # in an op's signature: a tensor outside, a JAX array inside
 Scalar = Any  # in an op's signature: a Python number outside, a 0-dim JAX array inside

@@ -18,7 +18,7 @@ from jax import lax
 from jax.core import ShapedArray
 from jax.interpreters import ad, batching, mlir
 
-from taowa.kernels.library import kernels
+from taowa.kernels.shared_library import kernels
 
 _LAYOUT = ("NHWC", "OIHW", "NHWC")
 Primitive: Any = type(lax.dot_general_p)  # importing jax.extend.core would import Pallas too

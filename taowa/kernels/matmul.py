@@ -12,7 +12,7 @@ from jax.core import ShapedArray
 from jax.interpreters import ad, batching, mlir
 from jaxlib.mlir import ir
 
-from taowa.kernels.library import kernels
+from taowa.kernels.shared_library import kernels
 
 TARGET = "taowa.matmul"
 # Against XLA's own: 0.2 to 0.7 of its time at 8 x 8 x 8 and above, but up to 3 times with vectors.

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from taowa.kernels.library import kernels
+from taowa.kernels.shared_library import kernels
 
 TARGET = "taowa.sgd"
 

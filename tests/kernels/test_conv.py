@@ -13,7 +13,7 @@ from jax.test_util import check_grads
 import taowa
 from taowa.kernels import conv
 from taowa.kernels.conv import Geometry
-from taowa.kernels.library import kernels
+from taowa.kernels.shared_library import kernels
 from taowa.nn import functional as F
 
 pytestmark = [

@@ -8,7 +8,7 @@ import pytest
 import taowa
 from taowa.config import config
 from taowa.core.program import programs
-from taowa.kernels.library import kernels
+from taowa.kernels.shared_library import kernels
 from taowa.nn import functional as F
 
 pytestmark = [

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from taowa.kernels import build
-from taowa.kernels.library import Kernels, kernels
+from taowa.kernels.shared_library import Kernels, kernels
 
 
 def needs_kernels(test):

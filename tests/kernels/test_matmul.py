@@ -13,8 +13,8 @@ from jax.test_util import check_grads
 
 import taowa
 from taowa.core.program import programs
-from taowa.kernels.library import kernels
 from taowa.kernels.matmul import dot, dot_p
+from taowa.kernels.shared_library import kernels
 
 pytestmark = [
     pytest.mark.kernel,

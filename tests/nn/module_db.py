@@ -123,7 +123,7 @@ class Side:
     """
 
     def __init__(self, library: Any, module: Any, called: Case):
-        self.library = library
+        self.origin = library
         self.module = module
         args, kwargs, given = library.arguments(called)
         self.result = quietly(module, *args, **kwargs)
@@ -142,7 +142,7 @@ class Side:
     def cotangents(self) -> list:
         """Return the same random cotangents in both libraries."""
         rng = np.random.default_rng(0)
-        return [random_like(self.library, root, rng) for root in self.roots]
+        return [random_like(self.origin, root, rng) for root in self.roots]
 
 
 def quietly(function: Any, *args: Any, **kwargs: Any) -> Any:
